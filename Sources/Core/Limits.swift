@@ -1,0 +1,11 @@
+/// Sizes that bound what one caller can ask of the server. Each stands in the contract or in docs/ARCHITECTURE.md.
+package enum Limits {
+    /// Largest gRPC message either way, in bytes (`pfs.md` §0.1).
+    package static let messageBytes = 20 * 1024 * 1024
+    /// Largest run of file bytes in one streamed answer.
+    package static let payloadBytes = 1024 * 1024
+    /// Most files that one page of ListFile or WalkFile holds (`pfs.md` §4.7).
+    package static let filesPerPage = 100_000
+    /// Longest path, in bytes of UTF-8.
+    package static let pathBytes = 4096
+}

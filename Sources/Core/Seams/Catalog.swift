@@ -1,0 +1,111 @@
+/// The small relational truth: projects, repos, branches, commits, pipelines, launches.
+///
+/// A catalog keeps rows and their uniqueness; the rules between them are kept by `Versioning` and `Pipelines`. All calls
+/// block: they are made on threads that may. Errors are ``SpileError``s; a transient one (``SpileError/isTransient``)
+/// may be retried by running the whole transaction again.
+package protocol Catalog: Sendable {
+    /// Runs `body` on one consistent snapshot. Any number of reads run side by side, also beside a write.
+    func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result
+
+    /// Runs `body` in one transaction that is durable when this returns, and leaves no trace when it throws.
+    /// Writes queue: one at a time.
+    func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result
+
+    /// Closes all connections; the catalog is of no use afterwards.
+    func close() throws
+}
+
+/// In which order rows of commits come.
+package enum CommitOrder: Sendable {
+    case newestFirst
+    case oldestFirst
+}
+
+/// Look-ups inside a transaction. Not `Sendable`: valid only until the body that got it returns.
+package protocol CatalogReader {
+    /// A server-wide setting, or nil.
+    func setting(_ name: String) throws -> String?
+
+    func projects() throws -> [ProjectRecord]
+    func project(_ key: ProjectKey) throws -> ProjectRecord?
+
+    /// Repos by project and name; nil stands for all.
+    func repos(in projects: [ProjectKey]?, type: RepoType?) throws -> [RepoRecord]
+    func repo(_ key: RepoKey) throws -> RepoRecord?
+    func repo(id: Int64) throws -> RepoRecord?
+
+    /// Branches of a repo (nil: of all), oldest first.
+    func branches(repo: Int64?) throws -> [BranchRecord]
+    func branch(repo: Int64, name: String) throws -> BranchRecord?
+    func branch(id: Int64) throws -> BranchRecord?
+    /// Ids of the branches whose direct provenance holds `id`.
+    func directSubvenance(branch id: Int64) throws -> [Int64]
+    /// Ids of the branches whose head is this commit.
+    func branches(head sequence: Int64) throws -> [Int64]
+
+    func commit(sequence: Int64) throws -> CommitRecord?
+    func commit(repo: Int64, id: CommitID) throws -> CommitRecord?
+    /// At most `limit` commits of a repo (nil: of all) beyond `cursor` in the order given.
+    func commits(repo: Int64?, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [CommitRecord]
+    /// The commits that carry a set id, oldest first.
+    func commits(set id: CommitID) throws -> [CommitRecord]
+    /// At most `limit` set ids, newest first, beyond the sequence number `cursor`, each with the highest sequence number
+    /// of its commits.
+    func commitSets(beyond cursor: Int64?, limit: Int) throws -> [(id: CommitID, sequence: Int64)]
+    func children(of sequence: Int64, limit: Int) throws -> [CommitRecord]
+    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitRecord]
+    /// The highest sequence number given out, 0 if none.
+    func lastSequence() throws -> Int64
+    /// Every root that a commit names, for marking and checking; `body` gets them oldest first.
+    func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws
+
+    /// The versions in force, by project and name; nil stands for all projects.
+    func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord]
+    /// The version in force.
+    func pipeline(_ key: PipelineKey) throws -> PipelineRecord?
+    /// All versions, newest first.
+    func pipelineVersions(_ key: PipelineKey) throws -> [PipelineRecord]
+    func launch(_ key: PipelineKey) throws -> LaunchRecord?
+    func launches() throws -> [LaunchRecord]
+    func launch(tokenHash: Digest) throws -> LaunchRecord?
+}
+
+/// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
+package protocol CatalogWriter: CatalogReader {
+    /// Runs `body` so that its changes vanish if it throws, while the transaction around it goes on.
+    func savepoint<Result>(_ body: () throws -> Result) throws -> Result
+
+    func setSetting(_ name: String, to value: String?) throws
+
+    /// Inserts and returns the new id. A second project of the name throws `alreadyExists`.
+    func insert(_ project: ProjectRecord) throws -> Int64
+    func update(_ project: ProjectRecord) throws
+    func deleteProject(id: Int64) throws
+
+    func insert(_ repo: RepoRecord) throws -> Int64
+    func update(_ repo: RepoRecord) throws
+    /// Deletes the repo with its branches, commits and all edges to and from them.
+    func deleteRepo(id: Int64) throws
+
+    func insert(_ branch: BranchRecord) throws -> Int64
+    /// Writes all fields, the provenance edges too.
+    func update(_ branch: BranchRecord) throws
+    /// Moves the head alone: the cheap path of every commit.
+    func setHead(branch id: Int64, to sequence: Int64, at instant: Instant) throws
+    /// Deletes the branch and its edges; its commits stay and forget which branch they were made on.
+    func deleteBranch(id: Int64) throws
+
+    /// Inserts with a new sequence number, which it returns. A second commit of the same repo and id throws
+    /// `alreadyExists`.
+    func insert(_ commit: CommitRecord) throws -> Int64
+    /// Writes all fields except the key and the edges.
+    func update(_ commit: CommitRecord) throws
+    func deleteCommit(sequence: Int64) throws
+
+    /// Inserts a version, or replaces the one of the same number.
+    func put(_ pipeline: PipelineRecord) throws
+    /// Deletes all versions and the launch.
+    func deletePipeline(_ key: PipelineKey) throws
+    func put(_ launch: LaunchRecord) throws
+    func deleteLaunch(_ key: PipelineKey) throws
+}
