@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Makes the two Python environments the tests use, at the root of the repository:
+#
+#   .venv-sdk      pachyderm-sdk, and protobuf for Scripts/check-wire.sh
+#   .venv-legacy   python-pachyderm, which needs an older protobuf
+#
+# Usage: Scripts/python-env.sh [sdk|legacy]     (no argument: both)
+#
+# Running it again costs nothing: an environment is filled anew only when its list in Tests/clients/ has changed.
+# PYTHON names the interpreter to build them with (default: python3).
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+python="${PYTHON:-python3}"
+
+fail() {
+    echo "python-env: $*" >&2
+    exit 1
+}
+
+make_env() {
+    local name="$1" module="$2"
+    local venv="$root/.venv-$name" list="$root/Tests/clients/requirements-$name.txt"
+    local stamp="$venv/.installed"
+
+    if cmp -s "$list" "$stamp"; then
+        echo "python-env: .venv-$name is up to date"
+        return
+    fi
+    echo "python-env: making .venv-$name"
+    [[ -x "$venv/bin/python" ]] || "$python" -m venv "$venv" ||
+        fail "$python cannot make a virtual environment; on Debian: apt-get install python3-venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$list" ||
+        fail "pip could not install $list"
+    "$venv/bin/python" -c "import $module" ||
+        fail "$module was installed in .venv-$name but does not import"
+    cp "$list" "$stamp"
+}
+
+command -v "$python" >/dev/null || fail "no $python on the path (Python 3.11 or later is needed)"
+
+case "${1:-all}" in
+    sdk) make_env sdk pachyderm_sdk ;;
+    legacy) make_env legacy python_pachyderm ;;
+    all)
+        make_env sdk pachyderm_sdk
+        make_env legacy python_pachyderm
+        ;;
+    *) fail "unknown environment '$1' (sdk or legacy)" ;;
+esac
