@@ -1,0 +1,47 @@
+import ArgumentParser
+
+struct ServerCommand: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "server", abstract: "Run the server until it is told to stop.",
+            discussion: """
+                Everything lives in the data folder. Clients on this machine find the server without being told.
+
+                  \(Program.name) server
+                  \(Program.name) server --data /srv/spile --listen 0.0.0.0:30650
+                """)
+    }
+
+    @Option(parsing: .unconditional, help: "The data folder (default: $SPILE_DATA, or ~/.local/share/spile).")
+    var data: String?
+    @Option(parsing: .unconditional, help: "HOST:PORT to listen on.")
+    var listen = "127.0.0.1:30650"
+    @Option(
+        name: .customLong("log-level"), parsing: .unconditional,
+        help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "info"
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let place = try Address(listen)
+        guard place.kind == .plain, listen.range(of: "://") == nil else {
+            throw Failure("--listen \(listen) is not HOST:PORT, such as 127.0.0.1:30650")
+        }
+        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        guard levels.contains(logLevel) else {
+            throw Failure("unknown log level \"\(logLevel)\": use one of \(levels.joined(separator: ", "))")
+        }
+        let folder = try Self.dataFolder(data, .process)
+        try await launchServer(dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel)
+    }
+
+    /// The flag, else `SPILE_DATA`, else a folder below the home folder.
+    static func dataFolder(_ flag: String?, _ environment: Environment) throws -> String {
+        if let flag, !flag.isEmpty { return flag }
+        if let folder = environment.nonEmpty("SPILE_DATA") { return folder }
+        guard let home = environment.nonEmpty("HOME") else {
+            throw Failure("there is no place for the data: give --data <folder>, or set SPILE_DATA or HOME")
+        }
+        return home + "/.local/share/spile"
+    }
+}

@@ -1,0 +1,97 @@
+import API
+import GRPCCore
+
+/// The call before every command's own: `InspectCluster` says whether server and client fit (`contract/cli.md` §2.2).
+struct Greeting: Sendable {
+    let client: GRPCClient<Session.Transport>
+    let endpoint: Endpoint
+    /// The context's project, not that of `--project`.
+    let project: String
+
+    /// How long a refused connection is tried again.
+    static let patience = Duration.seconds(5)
+
+    func perform() async throws -> AdminV2_ClusterInfo {
+        let environment = Environment.process
+        let clock = ContinuousClock()
+        let end = clock.now + Self.patience
+        while true {
+            do {
+                let cluster = try await inspect()
+                report(cluster, environment)
+                return cluster
+            } catch let error as RPCError where error.code == .unavailable && Self.isDialFailure(error) {
+                if clock.now >= end {
+                    throw Failure(
+                        "could not connect to pachd at \"\(endpoint.address)\" (address from \(endpoint.origin)): "
+                            + Self.reason(error))
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            } catch let error as RPCError {
+                throw Failure("could not get cluster ID: \(error.message)")
+            }
+        }
+    }
+
+    private func inspect() async throws -> AdminV2_ClusterInfo {
+        let admin = AdminV2_API.Client(wrapping: client)
+        var request = AdminV2_InspectClusterRequest.with { $0.clientVersion = ProgramVersion.wire }
+        if !project.isEmpty { request.currentProject.name = project }
+        do {
+            return try await admin.inspectCluster(request)
+        } catch let error as RPCError
+            where !project.isEmpty && (error.code == .unauthenticated || error.code == .permissionDenied)
+        {
+            request.clearCurrentProject()
+            return try await admin.inspectCluster(request)
+        }
+    }
+
+    private static func isDialFailure(_ error: RPCError) -> Bool {
+        error.message.hasPrefix("Channel") || error.cause is RPCError
+    }
+
+    /// The innermost cause: what the system said about the connection.
+    static func reason(_ error: RPCError) -> String {
+        var deepest: any Error = error
+        while let rpc = deepest as? RPCError, let cause = rpc.cause { deepest = cause }
+        if let rpc = deepest as? RPCError { return rpc.message }
+        return "\(deepest)"
+    }
+
+    private func report(_ cluster: AdminV2_ClusterInfo, _ environment: Environment) {
+        if environment.nonEmpty("PACHYDERM_IGNORE_VERSION_SKEW") == nil {
+            for warning in cluster.warnings { Console.note("warning: \(warning)") }
+        }
+        if cluster.paused, environment.nonEmpty("PACHYDERM_IGNORE_PAUSED_MODE") == nil {
+            Console.note("warning: the server is paused; some commands will not work")
+        }
+        if cluster.pendingRestart, environment.nonEmpty("PACHYDERM_IGNORE_PENDING_RESTART") == nil {
+            Console.note("warning: the server is about to restart: \(cluster.restartInfo)")
+        }
+    }
+
+    /// Keeps the server's deployment id in the context that has none. A config that cannot be written is no failure.
+    static func remember(_ cluster: AdminV2_ClusterInfo, in store: ConfigStore, context name: String?) {
+        guard let name, !cluster.deploymentID.isEmpty, var config = try? store.load(),
+            var context = config[context: name], context.clusterDeploymentID.isEmpty
+        else { return }
+        context.clusterDeploymentID = cluster.deploymentID
+        config[context: name] = context
+        try? store.save(config)
+    }
+}
+
+/// What this program says it is. The number is the newest line of the wire contract it speaks.
+enum ProgramVersion {
+    static let major: UInt32 = 2
+    static let minor: UInt32 = 12
+    static let micro: UInt32 = 2
+    static let text = "\(major).\(minor).\(micro)"
+
+    static let wire = VersionpbV2_Version.with {
+        $0.major = major
+        $0.minor = minor
+        $0.micro = micro
+    }
+}

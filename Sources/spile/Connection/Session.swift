@@ -1,0 +1,123 @@
+import API
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCProtobuf
+import SwiftProtobuf
+
+/// A command's connection: the server, the calls' metadata, the default project. Lives until the process ends.
+struct Session: Sendable {
+    typealias Transport = HTTP2ClientTransport.Posix
+
+    let client: GRPCClient<Transport>
+    let endpoint: Endpoint
+    /// The project of a name that says none: `--project` is applied by ``ProjectOption``.
+    let project: String
+    /// The active transaction, if the command takes part in it.
+    let transaction: String
+    /// Filled by the greeting; nil inside a worker.
+    let cluster: AdminV2_ClusterInfo?
+
+    var pfs: PfsV2_API.Client<Transport> { .init(wrapping: client) }
+    var pps: PpsV2_API.Client<Transport> { .init(wrapping: client) }
+    var admin: AdminV2_API.Client<Transport> { .init(wrapping: client) }
+    var version: VersionpbV2_API.Client<Transport> { .init(wrapping: client) }
+    var auth: AuthV2_API.Client<Transport> { .init(wrapping: client) }
+    var identity: IdentityV2_API.Client<Transport> { .init(wrapping: client) }
+    var transactions: TransactionV2_API.Client<Transport> { .init(wrapping: client) }
+
+    /// How a command wants to be connected.
+    struct Options: Sendable {
+        /// Send the active transaction's id.
+        var joinsTransaction = false
+        /// Greet the server first (InspectCluster), as every command does outside a worker.
+        var greets = true
+    }
+
+    /// Connects, greets the server where that is due, and gives the session.
+    static func open(_ global: GlobalOptions, _ options: Options = Options()) async throws -> Session {
+        let environment = Environment.process
+        let store = ConfigStore(environment: environment)
+        let isWorker = try environment.flag("PACH_IN_WORKER")
+        let config = try loadConfig(store, tolerant: isWorker)
+        let named = try? config.active(environment)
+        if named == nil, !isWorker, environment.nonEmpty("PACHD_ADDRESS") == nil { _ = try config.active(environment) }
+        let context = named?.context
+        let endpoint = try Endpoint.choose(context: context, name: named?.name ?? "", environment: environment)
+        var headers = CallHeaders(token: endpoint.token, command: CallHeaders.commandText(CommandLine.arguments))
+        if config.metrics && !isWorker { headers.userID = config.userID }
+        if options.joinsTransaction { headers.transaction = context?.activeTransaction ?? "" }
+        let project = defaultProject(context: context, environment: environment)
+        let client = try connect(endpoint, headers)
+        Watchdog.start(endpoint: endpoint, rpcTimeout: try global.timeout)
+        var cluster: AdminV2_ClusterInfo?
+        if options.greets && !isWorker {
+            let greeting = Greeting(client: client, endpoint: endpoint, project: context?.project ?? "")
+            cluster = try await greeting.perform()
+            Greeting.remember(cluster!, in: store, context: named?.name)
+        }
+        return Session(
+            client: client, endpoint: endpoint, project: project,
+            transaction: headers.transaction, cluster: cluster)
+    }
+
+    private static func loadConfig(_ store: ConfigStore, tolerant: Bool) throws -> ClientConfig {
+        do {
+            return try store.load()
+        } catch {
+            if tolerant { return ClientConfig() }
+            throw error
+        }
+    }
+
+    /// The context's project; in a worker that has none, the worker's own; else `default`.
+    static func defaultProject(context: ClientConfig.Context?, environment: Environment) -> String {
+        if let project = context?.project, !project.isEmpty { return project }
+        return environment.nonEmpty("PPS_PROJECT_NAME") ?? "default"
+    }
+
+    /// Largest message either way. Clients of the wire send up to 19 MiB at once.
+    static let messageBytesMax = 20 * 1024 * 1024
+
+    private static func connect(_ endpoint: Endpoint, _ headers: CallHeaders) throws -> GRPCClient<Transport> {
+        var config = Transport.Config.defaults
+        config.backoff.initial = .milliseconds(50)
+        config.backoff.max = .seconds(1)
+        config.connection.keepalive = .init(time: .seconds(20), timeout: .seconds(20), allowWithoutCalls: true)
+        config.compression.enabledAlgorithms = [.gzip]
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            Watchdog.connected()
+            return channel.eventLoop.makeSucceededVoidFuture()
+        }
+        let methods = MethodConfig(
+            names: [MethodConfig.Name(service: "")],
+            waitForReady: endpoint.isWorker ? true : nil,
+            maxRequestMessageBytes: messageBytesMax, maxResponseMessageBytes: messageBytesMax)
+        let transport = try Transport(
+            target: target(endpoint.address),
+            transportSecurity: security(endpoint),
+            config: config,
+            serviceConfig: ServiceConfig(methodConfig: [methods]))
+        let client = GRPCClient(transport: transport, interceptors: [headers])
+        // Owned by the process: a command ends by exiting, never by draining its connection.
+        Task { try? await client.runConnections() }
+        return client
+    }
+
+    private static func target(_ address: Address) -> any ResolvableTarget {
+        if address.kind == .unix { return .unixDomainSocket(path: address.host) }
+        if address.host.contains(":") { return .ipv6(address: address.host, port: address.port) }
+        if address.host.utf8.allSatisfy({ (48...57).contains($0) || $0 == 46 }) {
+            return .ipv4(address: address.host, port: address.port)
+        }
+        return .dns(host: address.host, port: address.port)
+    }
+
+    private static func security(_ endpoint: Endpoint) -> Transport.TransportSecurity {
+        guard endpoint.address.kind == .secure else { return .plaintext }
+        return .tls { tls in
+            if !endpoint.roots.isEmpty {
+                tls.trustRoots = .certificates([.bytes(Array(endpoint.roots.utf8), format: .pem)])
+            }
+        }
+    }
+}
