@@ -14,6 +14,10 @@ package protocol Launcher: Sendable {
 
     /// SIGTERM to the whole group, then SIGKILL after `grace` seconds. Returns when nothing of the run is left.
     func stop(_ handle: LaunchHandle, grace: Double) async
+
+    /// Ends, as ``stop(_:grace:)`` does, every run that an earlier server of the same data left alive. Called once,
+    /// before the first start.
+    func endLeftovers(grace: Double) async
 }
 
 /// Everything a launcher needs to know of a run.
@@ -34,11 +38,14 @@ package struct LaunchOrder: Sendable {
     package var output: @Sendable (LaunchOutput) -> Void
     /// Files to lay down in the launch's private folder before it starts: path relative to it, bytes, mode.
     package var files: [(path: String, bytes: [UInt8], mode: UInt32)]
+    /// Variables that hold the place of one of ``files`` as the program sees it: the launcher alone knows where.
+    package var fileVariables: [(name: String, path: String)]
 
     package init(
         pipeline: PipelineKey, epoch: Int64, command: [String], standardInput: [UInt8] = [],
         environment: [(name: String, value: String)], workingDirectory: String = "", user: String = "",
         files: [(path: String, bytes: [UInt8], mode: UInt32)] = [],
+        fileVariables: [(name: String, path: String)] = [],
         output: @escaping @Sendable (LaunchOutput) -> Void
     ) {
         self.pipeline = pipeline
@@ -49,6 +56,7 @@ package struct LaunchOrder: Sendable {
         self.workingDirectory = workingDirectory
         self.user = user
         self.files = files
+        self.fileVariables = fileVariables
         self.output = output
     }
 }

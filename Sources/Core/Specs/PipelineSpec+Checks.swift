@@ -1,0 +1,206 @@
+/// The checks of `pps.md` §1.5, in its order and with its fragments. Those that look at the catalog are the manager's.
+extension PipelineSpec {
+    /// What a dry run checks too: faults that no state of the server can mend.
+    package func checkStatic() throws(SpileError) {
+        if json["tfJob"] != nil { throw Self.fault("embedding TFJobs in pipelines is not supported yet") }
+        let reprocess = json["reprocessSpec"]?.string ?? ""
+        if !["", "until_success", "every_job"].contains(reprocess) {
+            throw Self.fault("ReprocessSpec must be one of until_success or every_job, not \"\(reprocess)\"")
+        }
+        let tolerations = json["tolerations"]?.elements ?? []
+        for (index, toleration) in tolerations.enumerated() {
+            if ["EMPTY", nil].contains(toleration["operator"]?.string) {
+                throw Self.fault(
+                    "toleration \(index + 1)/\(tolerations.count): cannot omit key/value comparison operator; "
+                        + "specify EQUAL or EXISTS")
+            }
+        }
+        for (field, name) in [("podSpec", "PodSpec"), ("podPatch", "PodPatch")] {
+            guard let text = json[field]?.string, !text.isEmpty else { continue }
+            do { _ = try JSONText.read(text) } catch { throw Self.fault("malformed \(name): \(error)") }
+        }
+        if let service, !["ClusterIP", "LoadBalancer", "NodePort"].contains(service.type) {
+            throw Self.fault("the following service type \(service.type) is not allowed")
+        }
+    }
+
+    private static func fault(_ text: String) -> SpileError { .invalid("invalid effective spec: \(text)") }
+
+    /// What is checked before any state of the server is looked at.
+    package func checkSecrets() throws(SpileError) {
+        for secret in transform?.secrets ?? [] {
+            if !secret.variable.isEmpty, secret.key.isEmpty {
+                throw .domain("secret \(secret.name) has env_var set but is missing key")
+            }
+            throw .domain(
+                "missing Kubernetes secret \(secret.name)",
+                remedy: "this server keeps no secrets yet: pass the value by transform.env or by a file")
+        }
+    }
+
+    /// What is checked inside the transaction, before names are looked up.
+    package func checkShape() throws(SpileError) {
+        try checkName()
+        if s3Out, service != nil || spout != nil {
+            throw .domain("s3 output is not supported in spouts or services")
+        }
+        guard transform != nil else { throw .domain("pipeline must specify a transform") }
+        if spout != nil, autoscaling { throw .domain("autoscaling can't be used with spouts") }
+        if let first = name.utf8.first, !NameRules.isAlphanumeric(first) {
+            throw .domain("pipeline names must start with an alphanumeric character")
+        }
+        if let input { try InputChecks.check(input, pipeline: name) }
+        try checkEgress()
+        if service != nil, parallelism > 1 || json["parallelismSpec"] != nil && parallelism != 1 {
+            throw .domain("services can only be run with a constant parallelism of 1")
+        }
+        if let spout, spout.service == nil, input != nil {
+            throw .domain("spout pipelines (without a service) must not have an input")
+        }
+    }
+
+    private func checkName() throws(SpileError) {
+        if name.isEmpty { throw .domain("invalid pipeline spec: request.Pipeline.Name cannot be empty") }
+        guard NameRules.isPlain(name) else {
+            throw .domain(
+                "invalid pipeline name \"\(name)\": only alphanumeric characters, underscores, and dashes are allowed")
+        }
+        let excess = name.utf8.count - 51
+        if excess > 0 { throw .domain("pipeline name \"\(name)\" is \(excess) characters longer than the 51 max") }
+        let kubernetesName = "\(project)-\(name)-v99"
+        let longer = kubernetesName.utf8.count - 63
+        if longer > 0 {
+            throw .domain("Kubernetes name \"\(kubernetesName)\" is \(longer) characters longer than the 63 max")
+        }
+    }
+
+    private func checkEgress() throws(SpileError) {
+        guard let database = json["egress"]?["sqlDatabase"] else { return }
+        guard let secret = database["secret"] else { throw .domain("egress.sql_database.secret is required") }
+        if (secret["name"]?.string ?? "").isEmpty || (secret["key"]?.string ?? "").isEmpty {
+            throw .domain("egress.sql_database.secret.name and egress.sql_database.secret.key are required")
+        }
+    }
+}
+
+/// The checks of an input tree.
+enum InputChecks {
+    static func check(_ input: InputSpec, pipeline: String) throws(SpileError) {
+        _ = try names(of: input, inside: nil)
+    }
+
+    /// Checks a subtree and returns the names it uses; siblings of a union may share names.
+    private static func names(
+        of input: InputSpec, inside outer: InputSpec.Combination?
+    ) throws(SpileError) -> Set<String> {
+        let kinds = (input.pfs == nil ? 0 : 1) + (input.cron == nil ? 0 : 1) + input.combined.count
+        if kinds > 1 { throw .domain("multiple input types set") }
+        if kinds == 0 { throw .domain("no input set") }
+        if let pfs = input.pfs { return [try file(pfs, inside: outer)] }
+        if let cron = input.cron { return [try tick(cron)] }
+        var all: Set<String> = []
+        for (combination, children) in input.combined {
+            let context = outer ?? (combination == .cross ? nil : combination)
+            for child in children {
+                let names = try names(of: child, inside: context)
+                if combination != .union, let twice = all.intersection(names).min() {
+                    throw .domain("name \"\(twice)\" was used more than once")
+                }
+                all.formUnion(names)
+            }
+        }
+        return all
+    }
+
+    private static func file(_ pfs: JSONValue, inside outer: InputSpec.Combination?) throws(SpileError) -> String {
+        let repo = pfs["repo"]?.string ?? ""
+        let given = pfs["name"]?.string ?? ""
+        let name = given.isEmpty ? repo : given
+        if repo == "out", given.isEmpty {
+            throw .domain("inputs based on repos named \"out\" must have 'name' set, as pachyderm already creates /pfs/out")
+        }
+        if repo.isEmpty, name.isEmpty { throw .domain("input must specify a name") }
+        try checkName(name)
+        if repo.isEmpty { throw .domain("input must specify a repo") }
+        let isS3 = pfs["s3"]?.bool ?? false
+        let glob = pfs["glob"]?.string ?? ""
+        if glob.isEmpty, !isS3 { throw .domain("input must specify a glob") }
+        if isS3 {
+            if FilePath.clean(glob) != "/" {
+                throw .domain("inputs that set 's3' to 'true' must also set 'glob' to \"/\"")
+            }
+            if pfs["lazy"]?.bool ?? false { throw .domain("input cannot specify both 's3' and 'lazy'") }
+            if pfs["emptyFiles"]?.bool ?? false { throw .domain("input cannot specify both 's3' and 'empty_files'") }
+            if let outer { throw .domain("S3 inputs in \(outer.rawValue) expressions are not supported") }
+        }
+        if !(pfs["commit"]?.string ?? "").isEmpty { throw .domain("input cannot come from a commit; use a branch") }
+        return name
+    }
+
+    private static func tick(_ cron: JSONValue) throws(SpileError) -> String {
+        let name = cron["name"]?.string ?? ""
+        try checkName(name)
+        let spec = cron["spec"]?.string ?? ""
+        guard CronSchedule.isValid(spec) else {
+            throw .domain(
+                "error parsing cron-spec \"\(spec)\"",
+                remedy: "write five fields such as \"0 * * * *\", or @hourly, @daily, @every 30s")
+        }
+        return name
+    }
+
+    private static func checkName(_ name: String) throws(SpileError) {
+        switch name {
+        case "": throw .domain("input must specify a name")
+        case "out": throw .domain("input cannot be named out, as pachyderm already creates /pfs/out")
+        case ".env": throw .domain("input cannot be named .env, as pachyderm already creates /pfs/.env")
+        default: return
+        }
+    }
+}
+
+/// The grammar of cron specs (`pps.md` §13): five fields, or a macro.
+package enum CronSchedule {
+    package static func isValid(_ spec: String) -> Bool {
+        if spec.hasPrefix("@") {
+            if spec.hasPrefix("@every ") { return isDuration(spec.dropFirst("@every ".count)) }
+            return ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly", "@never"]
+                .contains(spec)
+        }
+        let fields = spec.split(whereSeparator: \.isWhitespace)
+        let bounds = [(0...59, []), (0...23, []), (1...31, []), (1...12, months), (0...7, days)]
+        return fields.count == bounds.count
+            && zip(fields, bounds).allSatisfy { field, bound in isField(field, bound.0, names: bound.1) }
+    }
+
+    private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    private static let days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+
+    private static func isField(_ field: Substring, _ bounds: ClosedRange<Int>, names: [String]) -> Bool {
+        field.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
+            let step = part.split(separator: "/", omittingEmptySubsequences: false)
+            guard step.count <= 2, step.count == 1 || Int(step[1]).map({ $0 > 0 }) == true else { return false }
+            if step[0] == "*" || step[0] == "?" { return true }
+            let ends = step[0].split(separator: "-", omittingEmptySubsequences: false).map { end -> Int? in
+                if let index = names.firstIndex(of: end.lowercased()) { return index + bounds.lowerBound }
+                return end.allSatisfy(\.isASCIIDigit) ? Int(end) : nil
+            }
+            guard ends.count <= 2, ends.allSatisfy({ $0.map(bounds.contains) == true }) else { return false }
+            return ends.count == 1 || ends[0]! <= ends[1]!
+        }
+    }
+
+    /// A duration of one or more numbers with units, such as `1h30m`.
+    private static func isDuration(_ text: Substring) -> Bool {
+        var rest = text
+        guard !rest.isEmpty else { return false }
+        while !rest.isEmpty {
+            let number = rest.prefix { $0.isASCIIDigit || $0 == "." }
+            guard Double(number) != nil else { return false }
+            rest = rest.dropFirst(number.count)
+            guard let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].first(where: rest.hasPrefix) else { return false }
+            rest = rest.dropFirst(unit.count)
+        }
+        return true
+    }
+}

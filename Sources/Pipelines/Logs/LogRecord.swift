@@ -1,0 +1,54 @@
+import Core
+
+/// One line of a pipeline's log: printed by the user's code, or written by the server about it (`pps.md` §12).
+package struct LogRecord: Sendable, Equatable {
+    package var instant: Instant
+    package var message: String
+    /// Names the launch that printed it.
+    package var worker: String
+    /// Written by the server about the pipeline's life.
+    package var isServer: Bool
+    /// `stdout` or `stderr` for what the user's code printed; empty for the server's own lines.
+    package var stream: String
+
+    package init(instant: Instant, message: String, worker: String, isServer: Bool, stream: String = "") {
+        self.instant = instant
+        self.message = message
+        self.worker = worker
+        self.isServer = isServer
+        self.stream = stream
+    }
+
+    /// The record as a line of JSON, with its line end. `ts` comes first and has a fixed width, so that a reader can
+    /// skip by time without parsing.
+    func line(of pipeline: PipelineKey) -> [UInt8] {
+        var text = "{\"ts\":\"\(SpecTimestamp.format(instant))\",\"severity\":\"info\",\"projectName\":"
+        JSONValue.quote(pipeline.project.name, to: &text)
+        text += ",\"pipelineName\":"
+        JSONValue.quote(pipeline.name, to: &text)
+        text += ",\"workerId\":"
+        JSONValue.quote(worker, to: &text)
+        text += isServer ? ",\"master\":true" : ",\"user\":true,\"stream\":\"\(stream)\""
+        text += ",\"message\":"
+        JSONValue.quote(message, to: &text)
+        text += "}\n"
+        return Array(text.utf8)
+    }
+
+    /// Reads a line; nil for one that is torn or not ours.
+    init?(line: some Sequence<UInt8>) {
+        guard let node = try? SpecDocument.plainJSON(String(decoding: Array(line), as: UTF8.self)),
+            let instant = node["ts"]?.string.flatMap(SpecTimestamp.parse), let message = node["message"]?.string
+        else { return nil }
+        self.init(
+            instant: instant, message: message, worker: node["workerId"]?.string ?? "",
+            isServer: node["master"]?.bool ?? false, stream: node["stream"]?.string ?? "")
+    }
+
+    /// The instant of a line, without reading the rest of it; nil where the line does not begin as ours do.
+    static func instant(ofLine line: some Collection<UInt8>) -> Instant? {
+        let prefix = Array("{\"ts\":\"".utf8)
+        guard line.starts(with: prefix) else { return nil }
+        return SpecTimestamp.parse(String(decoding: line.dropFirst(prefix.count).prefix(30), as: UTF8.self))
+    }
+}

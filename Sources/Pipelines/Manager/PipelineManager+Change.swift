@@ -1,0 +1,100 @@
+import Core
+import Versioning
+
+extension PipelineManager {
+    /// Lets a stopped pipeline run again; no change for one that is not stopped.
+    package func start(_ key: PipelineKey, as principal: Principal) async throws {
+        try refuseLaunches(principal, "start pipeline")
+        try await history.transact(as: principal) { transaction in
+            guard var pipeline = try transaction.catalog.pipeline(key) else { throw Self.missing(key) }
+            guard pipeline.stopped else { return }
+            try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
+            pipeline.stopped = false
+            try transaction.catalog.put(pipeline)
+            try transaction.createBranch(
+                try Self.outputBranch(pipeline), head: nil,
+                provenance: [key.repo(.spec).branch(SpecDefaults.outputBranch)])
+            try SpoutOutput.closeOpening(of: key, in: transaction)
+        }
+        changed(key)
+    }
+
+    /// Stops a pipeline: its output branch becomes an ordinary one, and its code is ended.
+    package func stop(_ key: PipelineKey, mustExist: Bool, as principal: Principal) async throws {
+        try refuseLaunches(principal, "stop pipeline")
+        try await history.transact(as: principal) { transaction in
+            guard var pipeline = try transaction.catalog.pipeline(key) else {
+                if mustExist { throw Self.missing(key) }
+                return
+            }
+            guard !pipeline.stopped else { return }
+            pipeline.stopped = true
+            try transaction.catalog.put(pipeline)
+            try transaction.createBranch(try Self.outputBranch(pipeline), head: nil, provenance: [])
+        }
+        changed(key)
+    }
+
+    /// How a pipeline is deleted (`pps.md` §16).
+    package struct Deletion: Sendable {
+        /// Also where branches elsewhere derive from its output: those links are cut.
+        package var force: Bool
+        /// The output repo stays, as an ordinary one.
+        package var keepRepo: Bool
+        package var mustExist: Bool
+        package init(force: Bool = false, keepRepo: Bool = false, mustExist: Bool = false) {
+            self.force = force
+            self.keepRepo = keepRepo
+            self.mustExist = mustExist
+        }
+    }
+
+    /// Deletes a pipeline with all its versions; where that is refused, it goes on as before.
+    package func delete(_ key: PipelineKey, _ deletion: Deletion, as principal: Principal) async throws {
+        try refuseLaunches(principal, "delete pipeline")
+        try await history.transact(as: principal) { transaction in
+            guard let pipeline = try transaction.catalog.pipeline(key) else {
+                if deletion.mustExist { throw Self.missing(key) }
+                return
+            }
+            try Self.delete(pipeline, deletion, in: transaction)
+        }
+        changed(key)
+    }
+
+    /// Deletes all pipelines of some projects (nil: of all), all or none, and returns their names.
+    package func deleteAll(
+        in projects: [ProjectKey]?, _ deletion: Deletion, as principal: Principal
+    ) async throws -> [PipelineKey] {
+        try refuseLaunches(principal, "delete pipelines")
+        let deleted = try await history.transact(as: principal) { transaction in
+            let pipelines = try transaction.catalog.pipelines(in: projects)
+            for pipeline in pipelines { try Self.delete(pipeline, deletion, in: transaction) }
+            return pipelines.map(\.key)
+        }
+        for key in deleted { changed(key) }
+        return deleted
+    }
+
+    private static func delete(
+        _ pipeline: PipelineRecord, _ deletion: Deletion, in transaction: HistoryTransaction
+    ) throws {
+        let key = pipeline.key
+        // First the rows: a repo that still has a pipeline must not be deleted, and the launch's token dies with them.
+        try transaction.catalog.deletePipeline(key)
+        if deletion.keepRepo {
+            if try transaction.catalog.repo(key.repo(.user)) != nil {
+                try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
+                try transaction.createBranch(try outputBranch(pipeline), head: nil, provenance: [])
+            }
+            _ = try transaction.deleteRepo(key.repo(.spec), force: deletion.force)
+        } else {
+            _ = try transaction.deleteRepo(key.repo(.user), force: deletion.force)
+            _ = try transaction.deleteRepo(key.repo(.spec), force: deletion.force)
+        }
+    }
+
+    private static func outputBranch(_ pipeline: PipelineRecord) throws -> BranchKey {
+        pipeline.key.repo(.user).branch(try PipelineSpec(canonical: pipeline.effectiveSpec).outputBranch)
+    }
+}

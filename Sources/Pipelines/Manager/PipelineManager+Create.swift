@@ -1,0 +1,124 @@
+import Core
+import Versioning
+
+extension PipelineManager {
+    /// Creates a pipeline, or its next version (`pps.md` §1.5, §2), and returns the effective spec as canonical JSON.
+    package func create(_ request: PipelineRequest, as principal: Principal) async throws -> String {
+        try refuseLaunches(principal, "create pipeline")
+        let spec = try effectiveSpec(request.spec)
+        if request.dryRun { return spec.json.text }
+        if spec.json["pipeline"] == nil {
+            throw SpileError.domain("invalid pipeline spec: request.Pipeline cannot be nil")
+        }
+        try spec.checkSecrets()
+        try await history.transact(as: principal) { try Self.create(spec, request, in: $0) }
+        changed(spec.key)
+        return spec.json.text
+    }
+
+    /// The spec with the defaults merged in and its static checks passed.
+    private func effectiveSpec(_ text: String) throws(SpileError) -> PipelineSpec {
+        do throws(SpileError) {
+            let user = try SpecDocument.read(text).json
+            var spec = PipelineSpec(SpecDefaults.effective(user))
+            if spec.json["pipeline"] != nil {
+                let project = JSONValue.object([JSONMember("name", .string(spec.project.name))])
+                let named = JSONValue.object([JSONMember("pipeline", .object([JSONMember("project", project)]))])
+                spec = PipelineSpec(spec.json.merged(with: named))
+            }
+            if spec.kind == .spout, spec.spout == nil {
+                spec = PipelineSpec(spec.json.merged(with: .object([JSONMember("spout", .object([]))])))
+            }
+            try spec.checkStatic()
+            return spec
+        } catch {
+            throw error.wrapped("could not make effective spec")
+        }
+    }
+
+    private static func create(
+        _ spec: PipelineSpec, _ request: PipelineRequest, in transaction: HistoryTransaction
+    ) throws {
+        let key = spec.key
+        let old = try transaction.catalog.pipeline(key)
+        if old != nil, !request.update { throw SpileError(.alreadyExists, "pipeline \"\(key)\" already exists") }
+        try spec.checkShape()
+        try checkInputs(of: spec, in: transaction)
+        if old == nil, try transaction.catalog.repo(key.repo(.user)) != nil {
+            throw SpileError.domain(
+                "pipeline \"\(key)\" cannot be created because a repo with the same name already exists",
+                remedy: "choose another name, or delete the repo")
+        }
+        if spec.specCommit != nil, request.update {
+            throw SpileError.domain("Cannot update a pipeline and provide a spec commit at the same time")
+        }
+        try refuseWhatIsToCome(spec)
+
+        try makeRepos(of: key, in: transaction)
+        let specCommit = try commitSpec(of: key, in: transaction)
+        try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
+        let isStopped = old?.stopped ?? false
+        try transaction.createBranch(
+            key.repo(.user).branch(spec.outputBranch), head: nil,
+            provenance: isStopped ? [] : [key.repo(.spec).branch(SpecDefaults.outputBranch)])
+        try SpoutOutput.closeOpening(of: key, in: transaction)
+    }
+
+    private static func checkInputs(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
+        for file in spec.input?.files ?? [] {
+            let project = file["project"]?.string.flatMap { $0.isEmpty ? nil : ProjectKey($0) } ?? spec.project
+            let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
+            let repo = RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
+            if try transaction.catalog.repo(repo) == nil { throw SpileError.notFound("repo \(repo) not found") }
+        }
+    }
+
+    private static func refuseWhatIsToCome(_ spec: PipelineSpec) throws(SpileError) {
+        let remedy = "this server runs spouts: give the pipeline a `spout` and a `transform.cmd`, and no input"
+        if spec.service != nil { throw SpileError(.unimplemented, "service pipelines are not implemented yet", remedy: remedy) }
+        if spec.input != nil {
+            throw SpileError(.unimplemented, "pipelines with an input are not implemented yet", remedy: remedy)
+        }
+        if spec.kind == .transform {
+            throw SpileError(.unimplemented, "pipelines without spout and command are not implemented yet", remedy: remedy)
+        }
+        if spec.specCommit != nil {
+            throw SpileError(.unimplemented, "restoring a pipeline from its spec_commit is not implemented yet")
+        }
+    }
+
+    private static func makeRepos(of key: PipelineKey, in transaction: HistoryTransaction) throws {
+        try transaction.createRepo(
+            key.repo(.user), description: "Output repo for pipeline \(key).", update: true)
+        try transaction.createRepo(key.repo(.spec), description: "Spec repo for pipeline \(key).", update: true)
+    }
+
+    /// An empty commit in the spec repo stands for the version; the spec itself is in the catalog.
+    private static func commitSpec(of key: PipelineKey, in transaction: HistoryTransaction) throws -> CommitID {
+        let branch = key.repo(.spec).branch(SpecDefaults.outputBranch)
+        let commit = try transaction.startCommit(on: branch, parent: nil, description: "")
+        return try transaction.finishCommit(
+            CommitHandle(commit.key), description: "", error: "", force: true
+        ).key.id
+    }
+
+    private static func record(
+        _ spec: PipelineSpec, _ request: PipelineRequest, old: PipelineRecord?, specCommit: CommitID,
+        in transaction: HistoryTransaction
+    ) -> PipelineRecord {
+        let isStopped = old?.stopped ?? false
+        var salt = spec.salt.isEmpty ? old?.salt ?? "\(specCommit)" : spec.salt
+        // The commit's id is fresh and random: as good a salt as any.
+        if request.reprocess { salt = "\(specCommit)" }
+        return PipelineRecord(
+            key: spec.key, version: (old?.version ?? 0) + 1, specCommit: specCommit, kind: spec.kind,
+            state: isStopped ? .paused : .starting, stopped: isStopped, parallelism: max(1, spec.parallelism),
+            salt: salt, userSpec: request.spec, effectiveSpec: spec.json.text,
+            createdAt: old?.createdAt ?? transaction.now, updatedAt: transaction.now,
+            createdBy: old?.createdBy ?? author(transaction.principal), metadata: old?.metadata ?? [:])
+    }
+
+    private static func author(_ principal: Principal) -> String {
+        if case .user(let name) = principal { name } else { "" }
+    }
+}

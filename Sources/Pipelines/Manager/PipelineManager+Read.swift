@@ -1,0 +1,72 @@
+import Core
+import Versioning
+
+extension PipelineManager {
+    /// A version of a pipeline: the one in force, or by ancestry (`p^`, `p~2`) an older one.
+    package func inspect(
+        project: ProjectKey, name: String, as principal: Principal
+    ) throws -> PipelineRecord {
+        let (plain, back) = try Self.ancestry(name)
+        let key = PipelineKey(project: project, name: plain)
+        try checkReader(principal, of: key)
+        let versions = try history.read { try $0.pipelineVersions(key) }
+        if versions.isEmpty { throw Self.missing(key) }
+        guard back < versions.count else {
+            throw SpileError.domain(
+                "pipeline \"\(key)\" has only \(versions.count) versions, not enough to find ancestor \(back)")
+        }
+        return versions[back]
+    }
+
+    /// A name and how many versions back it asks for.
+    private static func ancestry(_ name: String) throws(SpileError) -> (name: String, back: Int) {
+        guard name.contains(where: { "^~.".contains($0) }) else { return (name, 0) }
+        switch try CommitSelector(name) {
+        case .ancestor(.branch(let plain), let back): return (plain, back)
+        case .ancestor(.id(let id), let back): return (id.description, back)
+        case .fromRoot: throw .domain("cannot inspect future pipelines: \(name)", remedy: "write p^ or p^2")
+        }
+    }
+
+    private func checkReader(_ principal: Principal, of key: PipelineKey) throws(SpileError) {
+        if case .launch(let own, _) = principal, own != key {
+            throw SpileError(
+                .permissionDenied, "pipeline:\(own) is not authorized to perform this operation: inspect pipeline \(key)")
+        }
+    }
+
+    /// Which pipelines to list.
+    package struct Listing: Sendable {
+        /// One pipeline's name, or nil for all.
+        package var pipeline: PipelineKey?
+        /// nil stands for all.
+        package var projects: [ProjectKey]?
+        /// Older versions to list beside the one in force; negative stands for all.
+        package var history: Int64
+        package init(pipeline: PipelineKey? = nil, projects: [ProjectKey]? = nil, history: Int64 = 0) {
+            self.pipeline = pipeline
+            self.projects = projects
+            self.history = history
+        }
+    }
+
+    /// Versions of pipelines, newest first.
+    package func list(_ listing: Listing, as principal: Principal) throws -> [PipelineRecord] {
+        var result = try history.read { catalog -> [PipelineRecord] in
+            var keys: [PipelineKey]
+            if let key = listing.pipeline {
+                if try catalog.pipeline(key) == nil { throw Self.missing(key) }
+                keys = [key]
+            } else {
+                let inForce = try catalog.pipelines(in: listing.projects)
+                if listing.history == 0 { return inForce }
+                keys = inForce.map(\.key)
+            }
+            if case .launch(let own, _) = principal { keys = keys.filter { $0 == own } }
+            let most = listing.history < 0 ? Int.max : Int(clamping: listing.history) + 1
+            return try keys.flatMap { try catalog.pipelineVersions($0).prefix(most) }
+        }
+        if case .launch(let own, _) = principal { result = result.filter { $0.key == own } }
+        return result.sorted { ($1.updatedAt, $0.key, $1.version) < ($0.updatedAt, $1.key, $0.version) }
+    }
+}

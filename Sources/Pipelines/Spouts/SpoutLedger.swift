@@ -1,0 +1,117 @@
+import Core
+import Versioning
+
+/// What the supervisor reads from and writes to the catalog.
+package protocol SpoutLedger: Sendable {
+    /// All pipelines there are.
+    func pipelines() throws -> [PipelineKey]
+    /// The version in force, or nil.
+    func pipeline(_ key: PipelineKey) throws -> PipelineRecord?
+    /// Failures in a row that the last launch began with.
+    func failures(of key: PipelineKey) throws -> Int64
+
+    /// Opens a launch: fences all earlier ones, and finishes what they left open as error commits.
+    /// Throws `aborted` if `version` is no longer what shall run.
+    func beginLaunch(
+        of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
+    ) async throws -> (pipeline: PipelineRecord, epoch: Int64)
+    /// Records where a launch runs.
+    func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws
+    /// Makes the token of the last launch worthless and finishes what it left open as error commits.
+    func endLaunch(of key: PipelineKey, tokenHash: Digest) async throws
+    /// Writes state and reason, if the version is still in force.
+    func report(_ report: StateReport, of key: PipelineKey) async throws
+}
+
+/// The ledger on top of history: every call is one transaction.
+package struct HistoryLedger: SpoutLedger {
+    private let history: History
+
+    package init(history: History) { self.history = history }
+
+    package func pipelines() throws -> [PipelineKey] {
+        try history.read { try $0.pipelines(in: nil).map(\.key) }
+    }
+
+    package func pipeline(_ key: PipelineKey) throws -> PipelineRecord? { try history.read { try $0.pipeline(key) } }
+
+    package func failures(of key: PipelineKey) throws -> Int64 {
+        try history.read { try $0.launch(key)?.failures ?? 0 }
+    }
+
+    package func beginLaunch(
+        of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
+    ) async throws -> (pipeline: PipelineRecord, epoch: Int64) {
+        try await history.transact(as: .server) { transaction in
+            guard let pipeline = try transaction.catalog.pipeline(key), pipeline.version == version,
+                !pipeline.stopped
+            else { throw SpileError(.aborted, "pipeline \"\(key)\" changed while version \(version) was started") }
+            try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
+            let epoch = (try transaction.catalog.launch(key)?.epoch ?? 0) + 1
+            try transaction.catalog.put(
+                LaunchRecord(
+                    pipeline: key, epoch: epoch, version: version, tokenHash: tokenHash, handle: "",
+                    startedAt: transaction.now, failures: failures))
+            return (pipeline, epoch)
+        }
+    }
+
+    package func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws {
+        try await history.transact(as: .server) { transaction in
+            guard var launch = try transaction.catalog.launch(key), launch.epoch == epoch else { return }
+            launch.handle = handle.text
+            try transaction.catalog.put(launch)
+        }
+    }
+
+    package func endLaunch(of key: PipelineKey, tokenHash: Digest) async throws {
+        try await history.transact(as: .server) { transaction in
+            guard let pipeline = try transaction.catalog.pipeline(key),
+                var launch = try transaction.catalog.launch(key)
+            else { return }
+            launch.tokenHash = tokenHash
+            launch.failures = 0
+            try transaction.catalog.put(launch)
+            try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
+        }
+    }
+
+    package func report(_ report: StateReport, of key: PipelineKey) async throws {
+        try await history.transact(as: .server) { transaction in
+            guard var pipeline = try transaction.catalog.pipeline(key), pipeline.version == report.version else { return }
+            pipeline.state = report.state
+            pipeline.reason = report.reason
+            pipeline.workersStartedAt = report.startedAt
+            try transaction.catalog.put(pipeline)
+        }
+    }
+}
+
+/// What a spout's output repo goes through beside the spout's own writes.
+enum SpoutOutput {
+    /// Who a launch's commits are said to be made by (`pps.md` §8).
+    static func author(_ key: PipelineKey) -> String { "pipeline:\(key)" }
+
+    /// Finishes, as error commits, the commits that an ended launch left open: all of its own, and any on the output
+    /// branch, so that the branch is never stuck.
+    static func finishLeftovers(of pipeline: PipelineRecord, in transaction: HistoryTransaction) throws {
+        let repo = pipeline.key.repo(.user)
+        let branch = try PipelineSpec(canonical: pipeline.effectiveSpec).outputBranch
+        for commit in try transaction.openCommits(in: repo).sorted(by: { $0.sequence < $1.sequence }) {
+            let on = try commit.branch.flatMap { try transaction.catalog.branch(id: $0) }?.key.name
+            guard on == branch || commit.createdBy == author(pipeline.key) else { continue }
+            _ = try transaction.finishCommit(
+                CommitHandle(commit.key), description: commit.description,
+                error: "left open by an earlier launch of the spout", force: true)
+        }
+    }
+
+    /// Finishes the commit that giving the output branch its provenance has opened in this transaction, if any.
+    static func closeOpening(of key: PipelineKey, in transaction: HistoryTransaction) throws {
+        guard let repo = try transaction.catalog.repo(key.repo(.user)),
+            let commit = try transaction.catalog.commit(repo: repo.id, id: transaction.id), commit.isOpen
+        else { return }
+        _ = try transaction.finishCommit(
+            CommitHandle(commit.key), description: "close spout commit", error: "", force: true)
+    }
+}

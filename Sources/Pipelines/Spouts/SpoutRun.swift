@@ -1,0 +1,71 @@
+import Core
+import Synchronization
+
+/// One launch of a spout's code, from its transaction to its exit; tells the supervisor what happens.
+struct SpoutRun: Sendable {
+    let supervisor: Supervisor
+    let site: LaunchSite
+    let key: PipelineKey
+    let version: Int64
+    let failures: Int64
+
+    /// A fresh token: 32 hex digits.
+    static func token(_ randomness: any Randomness) -> [UInt8] {
+        let words = [randomness.next(), randomness.next()]
+        return Array(Hex.encode(words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }).utf8)
+    }
+
+    func run() async {
+        let tail = OutputTail(limit: supervisor.options.quotedLines)
+        let handle: LaunchHandle
+        do {
+            handle = try await start(tail)
+        } catch {
+            supervisor.tell(key, .launchFailed("\(error)"))
+            return
+        }
+        supervisor.tell(key, .launched(handle))
+        let exit: LaunchExit
+        do { exit = try await supervisor.launcher.wait(handle) } catch { exit = .unknown }
+        supervisor.tell(key, .ended(exit, output: tail.lines))
+    }
+
+    private func start(_ tail: OutputTail) async throws -> LaunchHandle {
+        let token = Self.token(supervisor.world.randomness)
+        let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
+            of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
+        let plan = try LaunchPlan(
+            pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site)
+        let worker = LaunchPlan.worker(pipeline, epoch: epoch)
+        let (logs, key) = (supervisor.logs, key)
+        let order = plan.order { output in
+            tail.append(output.line)
+            logs.append(output, worker: worker, of: key)
+        }
+        let handle = try await supervisor.launcher.start(order)
+        logs.note("started spout process of version \(version), launch \(epoch)", worker: worker, of: key)
+        await supervisor.attempt("record a launch", of: key) {
+            try await supervisor.ledger.launched(key, epoch: epoch, handle: handle)
+        }
+        return handle
+    }
+}
+
+/// The last lines that a launch printed, for the reason that its pipeline shows. Lines may come from several threads.
+final class OutputTail: Sendable {
+    private let kept = Mutex<[String]>([])
+    private let limit: Int
+    private static let longestLine = 200
+
+    init(limit: Int) { self.limit = limit }
+
+    func append(_ line: String) {
+        let short = line.count > Self.longestLine ? String(line.prefix(Self.longestLine)) + "…" : line
+        kept.withLock { lines in
+            lines.append(short)
+            if lines.count > limit { lines.removeFirst() }
+        }
+    }
+
+    var lines: [String] { kept.withLock { $0 } }
+}

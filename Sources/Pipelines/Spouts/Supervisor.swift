@@ -1,0 +1,248 @@
+import Core
+import Logging
+import Synchronization
+
+/// Keeps what runs equal to what the catalog wants, for all spouts.
+///
+/// One loop owns every lifecycle: events come in by one stream, lifecycles answer with actions, and the I/O of an action
+/// runs beside the loop and ends in another event. Nothing here depends on what an earlier server did: after a crash the
+/// launcher ends what is left of it, and every launch begins anew.
+package final class Supervisor: Sendable {
+    package struct Options: Sendable {
+        package var policy: RestartPolicy
+        /// Seconds between SIGTERM and SIGKILL.
+        package var grace: Double
+        /// How many lines of output a reason quotes.
+        package var quotedLines: Int
+        package init(policy: RestartPolicy = RestartPolicy(), grace: Double = 10, quotedLines: Int = 5) {
+            self.policy = policy
+            self.grace = grace
+            self.quotedLines = quotedLines
+        }
+    }
+
+    /// The outside world: time, chance and hashing.
+    package struct World: Sendable {
+        package var clock: any Clock
+        package var randomness: any Randomness
+        package var sha256: @Sendable ([UInt8]) -> Digest
+        /// Returns after so many seconds; throws when its task is cancelled.
+        package var sleep: @Sendable (Double) async throws -> Void
+
+        package init(
+            clock: any Clock, randomness: any Randomness, sha256: @escaping @Sendable ([UInt8]) -> Digest,
+            sleep: @escaping @Sendable (Double) async throws -> Void
+        ) {
+            self.clock = clock
+            self.randomness = randomness
+            self.sha256 = sha256
+            self.sleep = sleep
+        }
+    }
+
+    enum Event: Sendable {
+        case changed
+        case launched(LaunchHandle)
+        case launchFailed(String)
+        case ended(LaunchExit, output: [String])
+        case woke(ticket: Int)
+        case reported
+        case shutDown
+    }
+
+    let ledger: any SpoutLedger
+    let launcher: any Launcher
+    let logs: LogStore
+    let options: Options
+    let world: World
+    let logger: Logger
+    private let events: AsyncStream<(PipelineKey?, Event)>
+    private let inbox: AsyncStream<(PipelineKey?, Event)>.Continuation
+
+    package init(
+        ledger: any SpoutLedger, launcher: any Launcher, logs: LogStore, options: Options, world: World,
+        logger: Logger
+    ) {
+        self.ledger = ledger
+        self.launcher = launcher
+        self.logs = logs
+        self.options = options
+        self.world = world
+        self.logger = logger
+        (events, inbox) = AsyncStream.makeStream()
+    }
+
+    /// Tells that the catalog's rows of a pipeline changed, or that it is gone. Any thread may call, any number of times.
+    package func changed(_ key: PipelineKey) { inbox.yield((key, .changed)) }
+
+    /// Ends all code, side by side, each within the grace time; ``run(at:)`` returns when nothing runs. Any thread may call.
+    package func shutDown() { inbox.yield((nil, .shutDown)) }
+
+    /// Runs until ``shutDown()``. To be called once, when the server listens at `site`. Cancelling the task ends all code
+    /// without grace.
+    package func run(at site: LaunchSite) async {
+        await launcher.endLeftovers(grace: options.grace)
+        do {
+            for key in try ledger.pipelines() { changed(key) }
+        } catch {
+            logger.error("cannot read the pipelines", metadata: ["error": "\(error)"])
+        }
+        await withDiscardingTaskGroup { group in
+            var loop = SupervisorLoop(supervisor: self, site: site)
+            for await (key, event) in events {
+                loop.handle(event, of: key, in: &group)
+                if loop.isDone { break }
+            }
+            for handle in loop.runs { await launcher.stop(handle, grace: 0) }
+            group.cancelAll()
+        }
+    }
+
+    func tell(_ key: PipelineKey, _ event: Event) { inbox.yield((key, event)) }
+}
+
+/// The state of the supervisor's loop: one lifecycle per pipeline, and the report each has under way.
+struct SupervisorLoop {
+    private let supervisor: Supervisor
+    private let site: LaunchSite
+    private var lifecycles: [PipelineKey: SpoutLifecycle] = [:]
+    private var handles: [PipelineKey: LaunchHandle] = [:]
+    /// Reports wait for the one under way, so that they are written in order; only the newest of the waiting ones counts.
+    private var reporting: Set<PipelineKey> = []
+    private var waiting: [PipelineKey: StateReport] = [:]
+    private var isShuttingDown = false
+    /// Lifecycles so far: sets the tickets of a pipeline apart from those of an earlier one of its name.
+    private var born = 0
+
+    init(supervisor: Supervisor, site: LaunchSite) {
+        self.supervisor = supervisor
+        self.site = site
+    }
+
+    /// Whether the server goes down and nothing runs any more.
+    var isDone: Bool { isShuttingDown && reporting.isEmpty && lifecycles.values.allSatisfy(\.isQuiet) }
+    var runs: [LaunchHandle] { Array(handles.values) }
+
+    mutating func handle(_ event: Supervisor.Event, of key: PipelineKey?, in group: inout DiscardingTaskGroup) {
+        guard let key else {
+            isShuttingDown = true
+            for key in lifecycles.keys.sorted() { perform(lifecycles[key]?.shutDown() ?? [], of: key, in: &group) }
+            return
+        }
+        let now = supervisor.world.clock.now()
+        let chance = Double(supervisor.world.randomness.next() >> 11) / Double(1 << 53)
+        switch event {
+        case .changed: lookUp(key, in: &group)
+        case .launched(let handle):
+            handles[key] = handle
+            let actions = lifecycles[key]?.launched(handle, at: now)
+            perform(actions ?? [], of: key, in: &group)
+        case .launchFailed(let reason):
+            supervisor.logs.note("could not start spout process: \(reason)", of: key)
+            let actions = lifecycles[key]?.launchFailed(reason, chance: chance)
+            perform(actions ?? [], of: key, in: &group)
+        case .ended(let exit, let output):
+            handles[key] = nil
+            let actions = lifecycles[key]?.ended(exit, output: output, at: now, chance: chance)
+            perform(actions ?? [], of: key, in: &group)
+        case .woke(let ticket): perform(lifecycles[key]?.woke(ticket: ticket) ?? [], of: key, in: &group)
+        case .reported:
+            reporting.remove(key)
+            if let next = waiting.removeValue(forKey: key) { report(next, of: key, in: &group) }
+        case .shutDown: break
+        }
+    }
+
+    private mutating func lookUp(_ key: PipelineKey, in group: inout DiscardingTaskGroup) {
+        let supervisor = supervisor
+        do {
+            let wish = try Self.wish(supervisor.ledger.pipeline(key))
+            if lifecycles[key] == nil {
+                if wish == .nothing || isShuttingDown { return }
+                born += 1
+                lifecycles[key] = SpoutLifecycle(
+                    policy: supervisor.options.policy, failures: try supervisor.ledger.failures(of: key),
+                    firstTicket: born << 32)
+            }
+            perform(lifecycles[key]?.wanted(wish) ?? [], of: key, in: &group)
+        } catch {
+            supervisor.logger.error("cannot read a pipeline", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+            group.addTask {
+                try? await supervisor.world.sleep(1)
+                supervisor.changed(key)
+            }
+        }
+    }
+
+    /// What a pipeline's row wants of its code.
+    private static func wish(_ pipeline: PipelineRecord?) throws -> SpoutLifecycle.Wish {
+        guard let pipeline else { return .nothing }
+        if pipeline.stopped { return .rest(version: pipeline.version) }
+        let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+        if let fault = LaunchPlan.fault(spec) { return .fail(version: pipeline.version, reason: fault) }
+        return .run(version: pipeline.version)
+    }
+
+    private mutating func perform(
+        _ actions: [SpoutLifecycle.Action], of key: PipelineKey, in group: inout DiscardingTaskGroup
+    ) {
+        let supervisor = supervisor
+        for action in actions {
+            switch action {
+            case .launch(let version, let failures):
+                let launch = SpoutRun(supervisor: supervisor, site: site, key: key, version: version, failures: failures)
+                group.addTask { await launch.run() }
+            case .stop(let handle):
+                supervisor.logs.note("stopping spout process: SIGTERM, then SIGKILL after \(supervisor.options.grace) s", of: key)
+                group.addTask { await supervisor.launcher.stop(handle, grace: supervisor.options.grace) }
+            case .wake(let seconds, let ticket):
+                group.addTask {
+                    guard (try? await supervisor.world.sleep(seconds)) != nil else { return }
+                    supervisor.tell(key, .woke(ticket: ticket))
+                }
+            case .report(let report):
+                supervisor.logs.note("\(report.state): \(report.reason)", of: key)
+                self.report(report, of: key, in: &group)
+            case .revoke:
+                let unknown = supervisor.world.sha256(SpoutRun.token(supervisor.world.randomness))
+                group.addTask {
+                    await supervisor.attempt("end a launch", of: key) {
+                        try await supervisor.ledger.endLaunch(of: key, tokenHash: unknown)
+                    }
+                }
+            case .forget:
+                lifecycles[key] = nil
+                supervisor.logs.remove(key)
+            }
+        }
+    }
+
+    private mutating func report(_ report: StateReport, of key: PipelineKey, in group: inout DiscardingTaskGroup) {
+        guard reporting.insert(key).inserted else {
+            waiting[key] = report
+            return
+        }
+        let supervisor = supervisor
+        group.addTask {
+            await supervisor.attempt("write a pipeline's state", of: key) {
+                try await supervisor.ledger.report(report, of: key)
+            }
+            supervisor.tell(key, .reported)
+        }
+    }
+}
+
+extension Supervisor {
+    /// Runs `body`, up to twice more after a second where that may help; logs what remains.
+    func attempt(_ what: String, of key: PipelineKey, _ body: @Sendable () async throws -> Void) async {
+        for isLast in [false, false, true] {
+            do { return try await body() } catch {
+                let canRetry = !isLast && (error as? SpileError)?.isTransient ?? false
+                let isAwake = canRetry ? (try? await world.sleep(1)) != nil : false
+                if isAwake { continue }
+                logger.error("cannot \(what)", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+                return
+            }
+        }
+    }
+}
