@@ -1,7 +1,7 @@
 /// An argument line brought to one form: the command's words, its flags by long name, and what is left.
 ///
-/// The original's flag grammar is wider than the parser's: joined values (`-xv`), explicit empty values (`--x=`), booleans
-/// with a value (`--x=false`), flags in front of the verb, plural nouns. All of that ends here.
+/// The original's flag grammar is wider than the parser's: joined values (`-xv`), explicit empty values (`--x=`),
+/// booleans with a value (`--x=false`), flags in front of the verb, plural nouns. All of that ends here.
 struct CommandLineForm: Equatable, Sendable {
     enum Setting: Equatable, Sendable {
         case on
@@ -153,7 +153,8 @@ struct CommandLineForm: Equatable, Sendable {
         if shown.hasPrefix("--"), let best = closest(to: String(shown.dropFirst(2)), among: specs.map(\.name)) {
             text += "; did you mean --\(best)?"
         }
-        return Failure(text + "\nSee \"\((command + ["--help"]).joined(separator: " "))\" for the flags of this command")
+        return Failure(
+            text + "\nSee \"\((command + ["--help"]).joined(separator: " "))\" for the flags of this command")
     }
 }
 
@@ -163,18 +164,18 @@ func closest(to word: String, among candidates: some Sequence<String>) -> String
     return near.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
 }
 
-/// How many letters must be changed, added or left out to make one word of the other.
+/// How many letters must be changed, added, left out or swapped with the next to make one word of the other.
 func editDistance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a), Array(b))
-    var row = Array(0...b.count)
-    for (i, letter) in a.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, other) in b.enumerated() {
-            let substitute = diagonal + (letter == other ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substitute, diagonal + 1, row[j] + 1)
+    var rows = [Array(0...b.count)]
+    for i in a.indices {
+        var row = [i + 1]
+        for j in b.indices {
+            var cost = min(rows[i][j] + (a[i] == b[j] ? 0 : 1), rows[i][j + 1] + 1, row[j] + 1)
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, rows[i - 1][j - 1] + 1) }
+            row.append(cost)
         }
+        rows.append(row)
     }
-    return row[b.count]
+    return rows[a.count][b.count]
 }

@@ -46,9 +46,9 @@ enum FlagTable {
 
     static let commands: [String: String] = [
         "put file": """
-            file:f= input-file:i= recursive:r compress:c parallelism:p= append:a progress? full-path untar \
-            overwrite:o P
-            """,
+        file:f= input-file:i= recursive:r compress:c parallelism:p= append:a progress? full-path untar \
+        overwrite:o P
+        """,
         "get file": "recursive:r output:o= progress? offset= retry P",
         "list file": "RO FT P",
         "inspect file": "RO P",
@@ -75,8 +75,8 @@ enum FlagTable {
         "list repo": "all type= RO FT P AP",
         "delete repo": "force:f all P AP",
         "create branch": """
-            provenance:p= head= trigger:t= trigger-cron= trigger-size= trigger-commits= trigger-all P
-            """,
+        provenance:p= head= trigger:t= trigger-cron= trigger-size= trigger-commits= trigger-all P
+        """,
         "inspect branch": "RO FT P",
         "list branch": "RO P",
         "delete branch": "force:f P",
@@ -97,6 +97,7 @@ enum FlagTable {
         "rerun pipeline": "reprocess P",
         "run cron": "P",
         "validate pipeline": "file:f= P",
+        "check status": "raw P AP",
         "list job": "pipeline:p= input:i= expand:x history= state= RO FT NP P AP",
         "inspect job": "RO FT P",
         "wait job": "RO FT P",
@@ -107,8 +108,8 @@ enum FlagTable {
         "restart datum": "P",
         "next datum": "error=",
         "logs": """
-            pipeline:p= job:j= datum= inputs= master worker raw follow:f tail:t= since= P
-            """,
+        pipeline:p= job:j= datum= inputs= master worker raw follow:f tail:t= since= P
+        """,
         "create secret": "file:f=",
         "list secret": "",
         "inspect secret": "",
@@ -133,14 +134,18 @@ enum FlagTable {
         "config set active-enterprise-context": "",
         "config set context": "overwrite",
         "config update context": """
-            pachd-address= cluster-name= auth-info= server-cas= namespace= project= remove-cluster-deployment-id
-            """,
+        pachd-address= cluster-name= auth-info= server-cas= namespace= project= remove-cluster-deployment-id
+        """,
         "config delete context": "",
         "config list context": "",
         "auth use-auth-token": "enterprise",
         "auth logout": "enterprise",
         "auth whoami": "enterprise",
         "inspect cluster": "RO",
+        "inspect defaults": "cluster project= raw",
+        "create defaults": "cluster project= file:f= regenerate reprocess dry-run",
+        "update defaults": "cluster project= file:f= regenerate reprocess dry-run",
+        "delete defaults": "cluster project= regenerate reprocess dry-run",
         "delete all": "",
         "fsck": "fix:f zombie= zombie-all P",
         "server": "data= listen= log-level=",

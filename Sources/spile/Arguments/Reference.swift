@@ -1,7 +1,7 @@
 import API
 
-/// What `repo[@branch-or-commit[:path]]` says (`contract/cli.md` §2.1). A project may stand in front (`project/repo@…`);
-/// no repo name holds a slash, so the two cannot be confused.
+/// What `repo[@branch-or-commit[:path]]` says (`contract/cli.md` §2.1). A project may stand in front
+/// (`project/repo@…`); no repo name holds a slash, so the two cannot be confused.
 struct Reference: Equatable, Sendable {
     var project: String
     var repo: String
@@ -94,7 +94,8 @@ struct Reference: Equatable, Sendable {
     static func repo(_ text: String, project: String) throws -> Reference {
         let reference = try Reference(text, project: project)
         if reference.hasCommitPart {
-            throw Failure("\"\(text)\" names a branch or commit where only a repo is wanted; leave out the part from the @")
+            throw Failure(
+                "\"\(text)\" names a branch or commit where only a repo is wanted; leave out the part from the @")
         }
         return reference
     }
@@ -102,7 +103,9 @@ struct Reference: Equatable, Sendable {
     /// `repo@branch`, without id, ancestry or path.
     static func branch(_ text: String, project: String) throws -> Reference {
         let reference = try Reference(text, project: project)
-        if reference.path != nil { throw Failure("\"\(text)\" names a file where a branch is wanted: write <repo>@<branch>") }
+        if reference.path != nil {
+            throw Failure("\"\(text)\" names a file where a branch is wanted: write <repo>@<branch>")
+        }
         if reference.branch.isEmpty || !reference.commit.isEmpty {
             throw Failure("\"\(text)\" does not name a branch: write <repo>@<branch>")
         }

@@ -7,8 +7,8 @@ struct RootCommand: AsyncParsableCommand {
             commandName: Program.name,
             abstract: "Version data that streams in, and run code on each version.",
             discussion: """
-                Data lives in repos, on branches, as commits; pipelines make new commits from them. A command is a verb and \
-                a noun. Start a server, make a repo, put a file, read it back:
+                Data lives in repos, on branches, as commits; pipelines make new commits from them. A command is a verb \
+                and a noun. Start a server, make a repo, put a file, read it back:
 
                   \(Program.name) server
                   \(Program.name) create repo readings
@@ -20,29 +20,35 @@ struct RootCommand: AsyncParsableCommand {
                 UpdateVerb.self, DeleteVerb.self, InspectVerb.self, ListVerb.self, PutVerb.self, GetVerb.self,
                 CopyVerb.self, DiffVerb.self, GlobVerb.self, FindVerb.self, StartVerb.self, FinishVerb.self,
                 StopVerb.self, WaitVerb.self, SubscribeVerb.self, SquashVerb.self, RerunVerb.self, RunVerb.self,
-                ValidateVerb.self, LogsCommand.self, FsckCommand.self,
+                ValidateVerb.self, EditVerb.self, CheckVerb.self, NextVerb.self, RestartVerb.self, ResumeVerb.self,
+                AuthCommand.self, LogsCommand.self,
+                FsckCommand.self,
             ])
     }
 }
 
 struct CreateVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "create", abstract: "Make a repo, branch, project or pipeline.",
-        subcommands: [CreateRepo.self, CreateBranch.self, CreateProject.self, CreatePipeline.self])
+        commandName: "create", abstract: "Make a repo, branch, project, pipeline or secret.",
+        subcommands: [
+            CreateRepo.self, CreateBranch.self, CreateProject.self, CreatePipeline.self, CreateSecret.self,
+            CreateDefaults.self,
+        ])
 }
 
 struct UpdateVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "update", abstract: "Change a repo, project or pipeline.",
-        subcommands: [UpdateRepo.self, UpdateProject.self, UpdatePipeline.self])
+        subcommands: [UpdateRepo.self, UpdateProject.self, UpdatePipeline.self, UpdateDefaults.self])
 }
 
 struct DeleteVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delete", abstract: "Delete a file, commit, branch, repo, project or pipeline, or everything.",
+        commandName: "delete", abstract: "Delete a file, commit, branch, repo, project or pipeline and more.",
         subcommands: [
             DeleteFile.self, DeleteCommit.self, DropCommit.self, DeleteBranch.self, DeleteRepo.self,
-            DeleteProject.self, DeletePipeline.self, DeleteAll.self,
+            DeleteProject.self, DeletePipeline.self, DeleteAll.self, DeleteJob.self, DeleteSecret.self,
+            DeleteTransaction.self, DeleteDefaults.self,
         ])
 }
 
@@ -51,15 +57,17 @@ struct InspectVerb: ParsableCommand {
         commandName: "inspect", abstract: "Show one thing in full.",
         subcommands: [
             InspectFile.self, InspectCommit.self, InspectBranch.self, InspectRepo.self, InspectProject.self,
-            InspectPipeline.self, InspectCluster.self,
+            InspectPipeline.self, InspectCluster.self, InspectJob.self, InspectDatum.self, InspectSecret.self,
+            InspectTransaction.self, InspectDefaults.self,
         ])
 }
 
 struct ListVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List files, commits, branches, repos, projects or pipelines.",
+        commandName: "list", abstract: "List files, commits, branches, repos, projects, pipelines, jobs and more.",
         subcommands: [
             ListFile.self, ListCommit.self, ListBranch.self, ListRepo.self, ListProject.self, ListPipeline.self,
+            ListJob.self, ListDatum.self, ListSecret.self, ListTransaction.self,
         ])
 }
 
@@ -95,23 +103,34 @@ struct FindVerb: ParsableCommand {
 
 struct StartVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "start", abstract: "Start a commit or a pipeline.",
-        subcommands: [StartCommit.self, StartPipeline.self])
+        commandName: "start", abstract: "Start a commit, a pipeline or a transaction.",
+        subcommands: [
+            StartCommit.self, StartPipeline.self, StartTransaction.self,
+        ])
 }
 
 struct FinishVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "finish", abstract: "Finish a commit.", subcommands: [FinishCommit.self])
+        commandName: "finish", abstract: "Finish a commit or a transaction.",
+        subcommands: [
+            FinishCommit.self, FinishTransaction.self,
+        ])
 }
 
 struct StopVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Stop a pipeline.", subcommands: [StopPipeline.self])
+        commandName: "stop", abstract: "Stop a pipeline or a job, or leave a transaction.",
+        subcommands: [
+            StopPipeline.self, StopJob.self, StopTransaction.self,
+        ])
 }
 
 struct WaitVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "wait", abstract: "Wait for a commit to finish.", subcommands: [WaitCommit.self])
+        commandName: "wait", abstract: "Wait for a commit or a job to finish.",
+        subcommands: [
+            WaitCommit.self, WaitJob.self,
+        ])
 }
 
 struct SubscribeVerb: ParsableCommand {
@@ -139,4 +158,29 @@ struct ValidateVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate", abstract: "Check a pipeline spec without a server.",
         subcommands: [ValidatePipeline.self])
+}
+
+struct EditVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Change a pipeline's spec in an editor.", subcommands: [EditPipeline.self])
+}
+
+struct NextVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "next", abstract: "Used by pipelines' code.", shouldDisplay: false, subcommands: [NextDatum.self])
+}
+
+struct CheckVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Say what is not well.", subcommands: [CheckStatus.self])
+}
+
+struct RestartVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart", abstract: "Start datums of a running job again.", subcommands: [RestartDatum.self])
+}
+
+struct ResumeVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on with a transaction.", subcommands: [ResumeTransaction.self])
 }

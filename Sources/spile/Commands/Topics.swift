@@ -6,7 +6,8 @@ enum Topics {
         "branch": "A branch is a name that moves from commit to commit, and may follow other branches.",
         "commit": "A commit is one version of the files of a repo, written once.",
         "file": "A file is a path and its bytes within a commit.",
-        "pipeline": "A pipeline runs code on each version of its inputs, or reads an outside source, and commits what it writes.",
+        "pipeline":
+            "A pipeline runs code on each version of its inputs, or on an outside source, and commits what it writes.",
         "job": "A job is one run of a pipeline over one version of its inputs.",
         "datum": "A datum is the piece of input that one run of the code sees.",
         "transaction": "A transaction makes several changes at once.",

@@ -17,8 +17,8 @@ struct Address: Hashable, Sendable, CustomStringConvertible {
         (self.kind, self.host, self.port) = (kind, host, port)
     }
 
-    /// Reads `[scheme://]host[:port]`.
-    init(_ text: String) throws {
+    /// Reads `[scheme://]host[:port]`. Port 0, which a server may listen on to be given a free one, is read if allowed.
+    init(_ text: String, allowsPortZero: Bool = false) throws {
         var rest = Substring(text)
         var kind = Kind.plain
         if let mark = text.range(of: "://") {
@@ -27,7 +27,8 @@ struct Address: Hashable, Sendable, CustomStringConvertible {
             case "grpcs", "https": kind = .secure
             case "unix": kind = .unix
             case let scheme:
-                throw Self.problem(text, "the scheme \"\(scheme)\" is not known; use grpc or grpcs, or http, https, unix")
+                throw Self.problem(
+                    text, "the scheme \"\(scheme)\" is not known; use grpc or grpcs, or http, https, unix")
             }
             rest = text[mark.upperBound...]
         }
@@ -40,11 +41,11 @@ struct Address: Hashable, Sendable, CustomStringConvertible {
         where rest.contains(mark) {
             throw Self.problem(text, "\(name) cannot be part of it; write host:port")
         }
-        let (host, port) = try Self.hostAndPort(rest, of: text)
+        let (host, port) = try Self.hostAndPort(rest, of: text, least: allowsPortZero ? 0 : 1)
         self.init(kind: kind, host: host, port: port)
     }
 
-    private static func hostAndPort(_ text: Substring, of whole: String) throws -> (String, Int) {
+    private static func hostAndPort(_ text: Substring, of whole: String, least: Int) throws -> (String, Int) {
         var host = text
         var port: Substring?
         if text.first == "[" {
@@ -63,7 +64,7 @@ struct Address: Hashable, Sendable, CustomStringConvertible {
         }
         if host.isEmpty { throw problem(whole, "it has no host") }
         guard let port, !port.isEmpty else { return (String(host), defaultPort) }
-        guard let number = Int(port), (1...65535).contains(number) else {
+        guard let number = Int(port), (least...65535).contains(number) else {
             throw problem(whole, "\"\(port)\" is not a port from 1 to 65535")
         }
         return (String(host), number)

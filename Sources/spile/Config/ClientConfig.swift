@@ -67,7 +67,9 @@ extension ClientConfig {
         do {
             document = try JSON(parsing: text)
         } catch {
-            guard let node = try? Yams.compose(yaml: text), let json = try? SpecReader.plainJSON(node) else { throw error }
+            guard let node = try? Yams.compose(yaml: text), let json = try? SpecReader.plainJSON(node) else {
+                throw error
+            }
             document = json
         }
         guard document.members != nil else { throw Failure("it does not hold an object") }

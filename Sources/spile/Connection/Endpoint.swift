@@ -9,8 +9,8 @@ struct Endpoint: Equatable, Sendable {
     /// Inside a worker there is no greeting and nothing is written to the config file.
     var isWorker = false
 
-    /// Picks the endpoint (`contract/cli.md` §4.3, §4.5): the worker's own port, `PACHD_ADDRESS`, the context's address, the
-    /// context's forwarded port.
+    /// Picks the endpoint (`contract/cli.md` §4.3, §4.5): the worker's own port, `PACHD_ADDRESS`, the context's address,
+    /// the context's forwarded port, this machine.
     static func choose(context: ClientConfig.Context?, name: String, environment: Environment) throws -> Endpoint {
         let token = context?.sessionToken ?? ""
         if try environment.flag("PACH_IN_WORKER") {
@@ -41,9 +41,8 @@ struct Endpoint: Equatable, Sendable {
             let address = Address(kind: .plain, host: "127.0.0.1", port: port)
             return Endpoint(address: address, token: token, origin: "the port forwarder of context \"\(name)\"")
         }
-        throw Failure(
-            "context \"\(name)\" has no server address: set one with \"connect <address>\" or "
-                + "\"config update context --pachd-address <address>\", or set PACHD_ADDRESS")
+        let here = Address(kind: .plain, host: "127.0.0.1", port: Address.defaultPort)
+        return Endpoint(address: here, token: token, origin: "the default, as context \"\(name)\" has none")
     }
 
     /// The texts of the files and folders in `PACH_CA_CERTS`; nil where it is not set.

@@ -20,7 +20,7 @@ struct Greeting: Sendable {
                 let cluster = try await inspect()
                 report(cluster, environment)
                 return cluster
-            } catch let error as RPCError where error.code == .unavailable && Self.isDialFailure(error) {
+            } catch let error as RPCError where error.code == .unavailable && !Watchdog.isConnected {
                 if clock.now >= end {
                     throw Failure(
                         "could not connect to pachd at \"\(endpoint.address)\" (address from \(endpoint.origin)): "
@@ -47,16 +47,17 @@ struct Greeting: Sendable {
         }
     }
 
-    private static func isDialFailure(_ error: RPCError) -> Bool {
-        error.message.hasPrefix("Channel") || error.cause is RPCError
-    }
-
-    /// The innermost cause: what the system said about the connection.
+    /// What was tried and what the system said about it, without the layers between.
     static func reason(_ error: RPCError) -> String {
-        var deepest: any Error = error
-        while let rpc = deepest as? RPCError, let cause = rpc.cause { deepest = cause }
-        if let rpc = deepest as? RPCError { return rpc.message }
-        return "\(deepest)"
+        var texts: [String] = []
+        var next: (any Error)? = error
+        while let current = next {
+            let rpc = current as? RPCError
+            let text = rpc?.message ?? "\(current)"
+            if !text.hasPrefix("Channel is in"), texts.last != text { texts.append(text) }
+            next = rpc?.cause
+        }
+        return texts.joined(separator: ": ")
     }
 
     private func report(_ cluster: AdminV2_ClusterInfo, _ environment: Environment) {

@@ -47,17 +47,40 @@ struct Session: Sendable {
         if config.metrics && !isWorker { headers.userID = config.userID }
         if options.joinsTransaction { headers.transaction = context?.activeTransaction ?? "" }
         let project = defaultProject(context: context, environment: environment)
-        let client = try connect(endpoint, headers)
+        var client = try connect(endpoint, headers)
         Watchdog.start(endpoint: endpoint, rpcTimeout: try global.timeout)
         var cluster: AdminV2_ClusterInfo?
         if options.greets && !isWorker {
             let greeting = Greeting(client: client, endpoint: endpoint, project: context?.project ?? "")
             cluster = try await greeting.perform()
             Greeting.remember(cluster!, in: store, context: named?.name)
+            if let token = await exchangeToken(client, endpoint, store, context: named?.name, environment) {
+                headers.token = token
+                client = try connect(endpoint, headers)
+            }
         }
         return Session(
             client: client, endpoint: endpoint, project: project,
             transaction: headers.transaction, cluster: cluster)
+    }
+
+    /// With `DEX_TOKEN` set and no token yet: asks the server for one and keeps it. A server without accounts has none.
+    private static func exchangeToken(
+        _ client: GRPCClient<Transport>, _ endpoint: Endpoint, _ store: ConfigStore, context: String?,
+        _ environment: Environment
+    ) async -> String? {
+        guard endpoint.token.isEmpty, let idToken = environment.nonEmpty("DEX_TOKEN") else { return nil }
+        do {
+            let auth = AuthV2_API.Client(wrapping: client)
+            let token = try await auth.authenticate(.with { $0.idToken = idToken }).pachToken
+            if let context { try? store.update { $0[context: context]?.sessionToken = token } }
+            return token
+        } catch let error as RPCError where error.message.contains("the auth service is not activated") {
+            return nil
+        } catch {
+            Console.note("warning: the server did not take DEX_TOKEN: \((error as? RPCError)?.message ?? "\(error)")")
+            return nil
+        }
     }
 
     private static func loadConfig(_ store: ConfigStore, tolerant: Bool) throws -> ClientConfig {
@@ -78,7 +101,8 @@ struct Session: Sendable {
     /// Largest message either way. Clients of the wire send up to 19 MiB at once.
     static let messageBytesMax = 20 * 1024 * 1024
 
-    private static func connect(_ endpoint: Endpoint, _ headers: CallHeaders) throws -> GRPCClient<Transport> {
+    /// A client whose connection the process owns.
+    static func connect(_ endpoint: Endpoint, _ headers: CallHeaders) throws -> GRPCClient<Transport> {
         var config = Transport.Config.defaults
         config.backoff.initial = .milliseconds(50)
         config.backoff.max = .seconds(1)

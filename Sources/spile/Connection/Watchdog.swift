@@ -14,10 +14,13 @@ enum Watchdog {
     /// How long a dial may take.
     static let dialSeconds = 30
 
-    private static let isConnected = Atomic(false)
+    private static let connection = Atomic(false)
+
+    /// Whether the server has answered a dial.
+    static var isConnected: Bool { connection.load(ordering: .relaxed) }
 
     /// Called from the event loop when a TCP connection stands.
-    static func connected() { isConnected.store(true, ordering: .relaxed) }
+    static func connected() { connection.store(true, ordering: .relaxed) }
 
     static func start(endpoint: Endpoint, rpcTimeout: Duration?) {
         if let rpcTimeout, rpcTimeout > .zero {
@@ -28,7 +31,7 @@ enum Watchdog {
             }
         }
         DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(dialSeconds)) {
-            if isConnected.load(ordering: .relaxed) { return }
+            if isConnected { return }
             let place = "\"\(endpoint.address)\" (address from \(endpoint.origin))"
             Console.note("could not connect to pachd at \(place): context deadline exceeded after \(dialSeconds) s")
             exit(1)

@@ -153,7 +153,9 @@ struct JSONReader {
         if take("}") { return .object([]) }
         while true {
             skipSpace()
-            guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw problem("expected a key in quotes") }
+            guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else {
+                throw problem("expected a key in quotes")
+            }
             let key = try string()
             guard take(":") else { throw problem("expected : after the key \"\(key)\"") }
             members.append(JSON.Member(key: key, value: try value(depth: depth + 1)))

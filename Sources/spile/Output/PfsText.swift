@@ -73,7 +73,9 @@ extension PfsText {
     static func commitSetRow(_ set: PfsV2_CommitSetInfo, _ style: TimeStyle, _ palette: Palette) -> [String] {
         let finished = set.commits.filter(\.hasFinished)
         let failed = finished.count { !$0.error.isEmpty }
-        let started = set.commits.filter(\.hasStarted).map(\.started).map { Instant(seconds: $0.seconds, nanos: $0.nanos) }
+        let started = set.commits.filter(\.hasStarted).map(\.started).map {
+            Instant(seconds: $0.seconds, nanos: $0.nanos)
+        }
         return [
             set.commitSet.id, String(set.commits.count),
             palette.bar(

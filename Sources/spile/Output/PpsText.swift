@@ -87,7 +87,7 @@ enum PpsText {
         text += "Reason: \(info.reason)\n"
         text += "Workers Available: \(details.workersAvailable)/\(details.workersRequested)\n"
         text += "Stopped: \(info.stopped)\n"
-        text += "Parallelism Spec: \(details.hasParallelismSpec ? "constant:\(details.parallelismSpec.constant)" : "<nil>")\n"
+        text += "Parallelism Spec: \(parallelism(details.parallelismSpec, if: details.hasParallelismSpec))\n"
         if details.hasResourceRequests { text += resources("ResourceRequests", details.resourceRequests) }
         if details.hasResourceLimits { text += resources("ResourceLimits", details.resourceLimits) }
         text += "Datum Timeout: \(span(details.datumTimeout, if: details.hasDatumTimeout))\n"
@@ -108,15 +108,24 @@ enum PpsText {
         text.isEmpty ? "" : "\n" + ((try? JSON(parsing: text).pretty) ?? text)
     }
 
-    private static func resources(_ label: String, _ spec: PpsV2_ResourceSpec) -> String {
+    static func resources(_ label: String, _ spec: PpsV2_ResourceSpec) -> String {
         var text = "\(label):\n  CPU: \(spec.cpu)\n  Memory: \(spec.memory)\n"
         if spec.hasGpu { text += "  GPU:\n    Type: \(spec.gpu.type)\n    Number: \(spec.gpu.number)\n" }
         return text
     }
 
-    private static func span(_ duration: Google_Protobuf_Duration, if present: Bool) -> String {
+    /// A length of time in words.
+    static func span(_ duration: Google_Protobuf_Duration) -> String { formatSpan(seconds: duration.seconds) }
+
+    static func parallelism(_ spec: PpsV2_ParallelismSpec, if present: Bool) -> String {
+        present ? "constant:\(spec.constant)" : "<nil>"
+    }
+
+    /// A duration in the text form of messages; `<nil>` for none.
+    static func span(_ duration: Google_Protobuf_Duration, if present: Bool) -> String {
         guard present else { return "<nil>" }
-        return duration.nanos == 0 ? "seconds:\(duration.seconds)" : "seconds:\(duration.seconds) nanos:\(duration.nanos)"
+        return duration.nanos == 0
+            ? "seconds:\(duration.seconds)" : "seconds:\(duration.seconds) nanos:\(duration.nanos)"
     }
 
     /// The program a server filters by: `.state == "A" or .state == "B"`; empty for no states.

@@ -27,7 +27,9 @@ final class Progress: Sendable {
         let line: String? = state.withLock { state in
             state.done += Int64(bytes)
             let now = ContinuousClock.now
-            guard now - start > .milliseconds(500), now - (state.shown ?? start) > .milliseconds(100) else { return nil }
+            guard now - start > .milliseconds(500), now - (state.shown ?? start) > .milliseconds(100) else {
+                return nil
+            }
             state.shown = now
             return text(state.done, elapsed: now - start)
         }

@@ -1,7 +1,7 @@
 /// A table of columns padded to the widest cell and one blank more, the last column too (`contract/cli.md` §3.3).
 ///
-/// There is one header, and rows are held back by the block so that columns line up; a stream that must show each row at
-/// once (`flushesEachRow`) keeps the widths seen so far.
+/// There is one header, and rows are held back by the block so that columns line up; a stream that must show each row
+/// at once (`flushesEachRow`) keeps the widths seen so far.
 struct Table {
     /// Rows laid out together.
     static let blockRows = 49

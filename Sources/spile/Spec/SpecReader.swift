@@ -3,7 +3,7 @@ import Yams
 /// One pipeline spec as the user wrote it: its content as JSON, and the line each field stands on.
 struct SpecDocument: Equatable, Sendable {
     var json: JSON
-    /// Lines from 1, by the path of the field (`input.pfs.glob`, `input.cross[1].pfs`); the empty path is the spec itself.
+    /// Lines from 1, by the path of the field (`input.pfs.glob`, `input.cross[1].pfs`); the empty path is the spec.
     let lines: [String: Int]
     /// The file, or `stdin`.
     let source: String
@@ -66,7 +66,8 @@ enum SpecReader {
 
     private static func document(_ node: Node, _ source: String) throws -> SpecDocument {
         guard case .mapping = node else {
-            throw Failure("\(source):\(node.mark?.line ?? 1): a pipeline spec is a mapping of fields, like \"pipeline:\"")
+            throw Failure(
+                "\(source):\(node.mark?.line ?? 1): a pipeline spec is a mapping of fields, like \"pipeline:\"")
         }
         var conversion = Conversion(source: source)
         let json = try conversion.json(node, FieldPath())

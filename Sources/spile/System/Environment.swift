@@ -26,7 +26,7 @@ struct Environment: Sendable {
         return value
     }
 
-    /// Reads a boolean the way the original does: `1 t T TRUE true True 0 f F FALSE false False`; anything else is an error.
+    /// Reads a boolean as the original does: `1 t T TRUE true True 0 f F FALSE false False`; all else is an error.
     func flag(_ name: String) throws -> Bool {
         guard let value = nonEmpty(name) else { return false }
         guard let parsed = parseBool(value) else {

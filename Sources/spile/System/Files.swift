@@ -1,3 +1,5 @@
+import Dispatch
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #else
     import Darwin
 #endif
-import Dispatch
 
 /// Local files by plain system calls: the command starts in milliseconds because nothing larger is loaded for them.
 enum Files {
@@ -215,8 +216,8 @@ struct Descriptor: Sendable {
         return poll(&query, 1, milliseconds) != 0
     }
 
-    /// Returns when a read would not block. The wait itself happens outside the cooperative pool, which on a small machine
-    /// has a single thread that the connection needs too.
+    /// Returns when a read would not block. The wait itself happens outside the cooperative pool, which on a small
+    /// machine has a single thread that the connection needs too.
     func waitUntilReadable() async {
         if isReadable(waiting: 0) { return }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

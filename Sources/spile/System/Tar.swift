@@ -13,7 +13,7 @@ struct TarReader {
         /// Bytes to pass on, bytes to drop after them.
         case body(Int, padding: Int)
         /// Bytes that belong to the next entry's name: collected so far, still to come.
-        case extension_(ExtensionKind, [UInt8], remaining: Int, padding: Int)
+        case extended(ExtensionKind, [UInt8], remaining: Int, padding: Int)
         case skip(Int)
     }
     private enum ExtensionKind { case pax, longName }
@@ -45,12 +45,12 @@ struct TarReader {
                 rest = rest.dropFirst(part.count)
                 if !part.isEmpty { events.append(.bytes(part)) }
                 state = part.count < count ? .body(count - part.count, padding: padding) : after(padding)
-            case .extension_(let kind, let collected, let remaining, let padding):
+            case .extended(let kind, let collected, let remaining, let padding):
                 let part = rest.prefix(remaining)
                 rest = rest.dropFirst(part.count)
                 let all = collected + part
                 if part.count < remaining {
-                    state = .extension_(kind, all, remaining: remaining - part.count, padding: padding)
+                    state = .extended(kind, all, remaining: remaining - part.count, padding: padding)
                 } else {
                     apply(kind, all)
                     state = after(padding)
@@ -79,7 +79,7 @@ struct TarReader {
             if kind == UInt8(ascii: "g") {
                 state = after(size + padding)
             } else {
-                state = .extension_(kind == UInt8(ascii: "x") ? .pax : .longName, [], remaining: size, padding: padding)
+                state = .extended(kind == UInt8(ascii: "x") ? .pax : .longName, [], remaining: size, padding: padding)
             }
             return
         }
@@ -110,7 +110,8 @@ struct TarReader {
         case .pax:
             // Records: "<length> <key>=<value>\n".
             var rest = bytes[...]
-            while let space = rest.firstIndex(of: 32), let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
+            while let space = rest.firstIndex(of: 32),
+                let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
                 length > 0, length <= rest.count
             {
                 let record = String(decoding: rest[(space + 1)..<(rest.startIndex + length - 1)], as: UTF8.self)
@@ -143,8 +144,8 @@ struct TarReader {
     }
 }
 
-/// Where an archive's entry goes below a folder: the parts of its name below `prefix`; nil for the prefix itself. Throws for
-/// a name that would leave the folder.
+/// Where an archive's entry goes below a folder: the parts of its name below `prefix`; nil for the prefix itself. Throws
+/// for a name that would leave the folder.
 func safeEntryPath(_ name: String, below prefix: String) throws -> [String]? {
     func parts(_ path: String) -> [String] {
         path.split(separator: "/").map(String.init).filter { $0 != "." && !$0.isEmpty }

@@ -57,7 +57,7 @@ func spawn(_ arguments: [String], output: Int32? = nil) throws -> pid_t {
     if let output { posix_spawn_file_actions_adddup2(&actions, output, 1) }
     var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     words.append(nil)
-    defer { words.forEach { free($0) } }
+    defer { for word in words { free(word) } }
     var pid: pid_t = 0
     let code = posix_spawnp(&pid, words[0]!, &actions, nil, words, environ)
     if code != 0 { throw Failure("cannot run \(arguments[0]): \(String(cString: strerror(code)))") }

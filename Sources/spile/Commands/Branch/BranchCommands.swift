@@ -67,7 +67,8 @@ struct CreateBranch: AsyncParsableCommand {
 struct InspectBranch: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "branch", abstract: "Show a branch.", discussion: "  \(Program.name) inspect branch logs@master")
+            commandName: "branch", abstract: "Show a branch.",
+            discussion: "  \(Program.name) inspect branch logs@master")
     }
 
     @Argument(help: "<repo>@<branch>")

@@ -75,7 +75,9 @@ struct DeleteAll: AsyncParsableCommand {
         }
         let pipelines = try await session.pps.listPipeline(.init()) { response in
             var names: [String] = []
-            for try await info in response.messages { names.append("\(info.pipeline.project.name)/\(info.pipeline.name)") }
+            for try await info in response.messages {
+                names.append("\(info.pipeline.project.name)/\(info.pipeline.name)")
+            }
             return names
         }
         if !repos.isEmpty { Console.note("Repos to delete: \(repos.joined(separator: ", "))") }

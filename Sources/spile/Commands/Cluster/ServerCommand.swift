@@ -14,7 +14,7 @@ struct ServerCommand: AsyncParsableCommand {
 
     @Option(parsing: .unconditional, help: "The data folder (default: $SPILE_DATA, or ~/.local/share/spile).")
     var data: String?
-    @Option(parsing: .unconditional, help: "HOST:PORT to listen on.")
+    @Option(parsing: .unconditional, help: "HOST:PORT to listen on; port 0 takes a free one.")
     var listen = "127.0.0.1:30650"
     @Option(
         name: .customLong("log-level"), parsing: .unconditional,
@@ -23,7 +23,7 @@ struct ServerCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let place = try Address(listen)
+        let place = try Address(listen, allowsPortZero: true)
         guard place.kind == .plain, listen.range(of: "://") == nil else {
             throw Failure("--listen \(listen) is not HOST:PORT, such as 127.0.0.1:30650")
         }

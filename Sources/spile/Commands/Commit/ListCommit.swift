@@ -14,9 +14,11 @@ struct ListCommit: AsyncParsableCommand {
 
     @Argument(help: "<id> or <repo>[@<branch-or-commit>]")
     var subject: String?
-    @Option(name: [.customLong("from"), .customShort("f")], parsing: .unconditional, help: "Only commits after this one.")
+    @Option(
+        name: [.customLong("from"), .customShort("f")], parsing: .unconditional, help: "Only commits after this one.")
     var from: String?
-    @Option(name: [.customLong("number"), .customShort("n")], parsing: .unconditional, help: "At most this many; 0 is all.")
+    @Option(
+        name: [.customLong("number"), .customShort("n")], parsing: .unconditional, help: "At most this many; 0 is all.")
     var number: Int64 = 0
     @Flag(help: "Include the commits the server makes for pipelines.")
     var all = false

@@ -16,7 +16,8 @@ struct StartCommit: AsyncParsableCommand {
     var branch: String
     @Option(name: [.customLong("parent"), .customShort("p")], parsing: .unconditional, help: "The commit to build on.")
     var parent: String?
-    @Option(name: [.customLong("message"), .customShort("m")], parsing: .unconditional, help: "What the commit is about.")
+    @Option(
+        name: [.customLong("message"), .customShort("m")], parsing: .unconditional, help: "What the commit is about.")
     var message = ""
     @Option(name: .customLong("description"), parsing: .unconditional, help: "The same as --message.")
     var description = ""
@@ -32,7 +33,8 @@ struct StartCommit: AsyncParsableCommand {
             $0.description_p = description.isEmpty ? message : description
         }
         if let parent, !parent.isEmpty {
-            request.parent = try Reference.commit("\(reference.project)/\(reference.repo)@\(parent)", project: name).wireCommit
+            request.parent = try Reference.commit("\(reference.project)/\(reference.repo)@\(parent)", project: name)
+                .wireCommit
         }
         let commit = try await session.pfs.startCommit(request)
         session.noteTransaction()
@@ -49,7 +51,8 @@ struct FinishCommit: AsyncParsableCommand {
 
     @Argument(help: "<repo>@<branch-or-commit>")
     var commit: String
-    @Option(name: [.customLong("message"), .customShort("m")], parsing: .unconditional, help: "What the commit is about.")
+    @Option(
+        name: [.customLong("message"), .customShort("m")], parsing: .unconditional, help: "What the commit is about.")
     var message = ""
     @Option(name: .customLong("description"), parsing: .unconditional, help: "The same as --message.")
     var description = ""

@@ -20,7 +20,8 @@ struct ConnectCommand: AsyncParsableCommand {
             if let existing = config[context: name] {
                 if !existing.pachdAddress.isEmpty, (try? Address(existing.pachdAddress)) != place {
                     Console.note(
-                        "warning: context \"\(name)\" exists and keeps its address \(existing.pachdAddress); to change it: "
+                        "warning: context \"\(name)\" exists and keeps its address "
+                            + "\(existing.pachdAddress); to change it: "
                             + "config update context \(name) --pachd-address \(place)")
                 }
             } else {

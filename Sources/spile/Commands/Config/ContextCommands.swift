@@ -18,7 +18,7 @@ struct SetContext: ParsableCommand {
         CommandConfiguration(
             commandName: "context", abstract: "Store a context from JSON on stdin.",
             discussion: """
-                  echo '{"pachd_address": "grpc://pachd:30650"}' | \(Program.name) config set context default --overwrite
+                  echo '{"pachd_address": "grpc://pachd:30650"}' | \(Program.name) config set context here --overwrite
                 """)
     }
     @Argument(help: "The context's name.") var name: String
@@ -97,7 +97,8 @@ struct DeleteContext: ParsableCommand {
         try ConfigCommand.store.update { config in
             try config.requireContext(name)
             if config.activeContext == name {
-                throw Failure("cannot delete an active context: choose another first with \"config set active-context\"")
+                throw Failure(
+                    "cannot delete an active context: choose another first with \"config set active-context\"")
             }
             config[context: name] = nil
         }

@@ -53,8 +53,12 @@ struct DiffFile: AsyncParsableCommand {
     private func showNames(_ changes: [PfsV2_DiffFileResponse]) throws {
         var table = Table("OP|SIZE|NAME")
         for change in changes {
-            if change.hasOldFile { try table.add(["-", formatSize(change.oldFile.sizeBytes), change.oldFile.file.path]) }
-            if change.hasNewFile { try table.add(["+", formatSize(change.newFile.sizeBytes), change.newFile.file.path]) }
+            if change.hasOldFile {
+                try table.add(["-", formatSize(change.oldFile.sizeBytes), change.oldFile.file.path])
+            }
+            if change.hasNewFile {
+                try table.add(["+", formatSize(change.newFile.sizeBytes), change.newFile.file.path])
+            }
         }
         try table.flush()
     }
@@ -72,13 +76,17 @@ struct DiffFile: AsyncParsableCommand {
             defer { sink.close() }
             guard let side else { continue }
             try await session.pfs.getFile(.with { $0.file = side }) { response in
-                for try await piece in response.messages { try piece.value.withUnsafeBytes { try sink.write($0, to: path) } }
+                for try await piece in response.messages {
+                    try piece.value.withUnsafeBytes { try sink.write($0, to: path) }
+                }
             }
         }
         if let diffCommand {
             return try run(diffCommand.split(separator: " ").map(String.init) + paths)
         }
-        let labels = [oldSide, newSide].map { side in side.map { PfsText.commit($0.commit) + ":" + $0.path } ?? "/dev/null" }
+        let labels = [oldSide, newSide].map { side in
+            side.map { PfsText.commit($0.commit) + ":" + $0.path } ?? "/dev/null"
+        }
         let colour = palette.isOn ? ["--color=always"] : []
         try run(["diff", "-u"] + colour + ["--label", labels[0], "--label", labels[1]] + paths)
     }

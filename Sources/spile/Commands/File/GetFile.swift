@@ -49,7 +49,7 @@ struct GetFile: AsyncParsableCommand {
         if recursive && output.isEmpty { throw Failure("-r needs a folder to write to: add -o <folder>") }
         let session = try await Session.open(global)
         let reference = try Reference.file(source, project: project.name(session))
-        var download = Download(session: session, reference: reference, wantsProgress: progress)
+        let download = Download(session: session, reference: reference, wantsProgress: progress)
         do {
             if PutPlan.isServerURL(output) {
                 try await download.toURL(output)
@@ -76,10 +76,11 @@ struct Download {
 
     /// To stdout, as it comes.
     func file(offset: Int64) async throws {
-        try await stream(try await pattern(), offset: offset, into: .output, "stdout", Progress("", total: nil, wanted: false))
+        try await stream(
+            try await pattern(), offset: offset, into: .output, "stdout", Progress("", total: nil, wanted: false))
     }
 
-    /// To a file. The bytes go to a neighbour that replaces the target at the end; with `continues`, to the file itself.
+    /// To a file. The bytes go to a neighbour that replaces the target at the end; with `continues`, to the file.
     func file(to path: String, offset: Int64, continues: Bool) async throws {
         let info = try await session.pfs.inspectFile(.with { $0.file = reference.wireFile })
         let file = escaped(info.file.path)

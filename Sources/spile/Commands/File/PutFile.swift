@@ -7,8 +7,8 @@ struct PutFile: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "file", abstract: "Put files into a commit.",
             discussion: """
-                Everything one command puts arrives together: in the branch's open commit, or in one commit of its own. A \
-                file that is there already is replaced, unless -a appends to it. What stands for <path>:
+                Everything one command puts arrives together: in the branch's open commit, or in one commit of its own. \
+                A file that is there already is replaced, unless -a appends to it. What stands for <path>:
 
                   echo hello | \(Program.name) put file logs@master:/greeting
                   \(Program.name) put file logs@master -f notes.txt            the file /notes.txt

@@ -41,7 +41,7 @@ final class Upload: Sendable {
         (self.commit, self.plan, self.append, self.progress) = (commit, plan, append, progress)
     }
 
-    /// Sends everything and waits until it is durable. Throws the server's own words, with the file and the byte it came to.
+    /// Sends everything and waits until it is durable. Throws the server's own words, with the file and byte it came to.
     func run(_ session: Session, compress: Bool) async throws {
         var options = CallOptions.defaults
         if compress { options.compression = .gzip }
@@ -54,7 +54,8 @@ final class Upload: Sendable {
             throw position.withLock { position in
                 if let failure = position.failure { return failure }
                 if position.isComplete || position.name.isEmpty { return error as any Error }
-                return Failure("\(error.message) (the server ended the upload in \(position.name) at byte \(position.offset))")
+                return Failure(
+                    "\(error.message) (the server ended the upload in \(position.name) at byte \(position.offset))")
             }
         }
     }

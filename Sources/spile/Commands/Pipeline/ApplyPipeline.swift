@@ -80,9 +80,12 @@ struct PipelineApplication {
 
     func run(_ project: ProjectOption, _ global: GlobalOptions) async throws {
         if options.pushImages {
-            throw Failure("--push-images is not offered: push the image with docker, and name it with its tag in the spec")
+            throw Failure(
+                "--push-images is not offered: push the image with docker, and name it with its tag in the spec")
         }
-        if !options.file.isEmpty && !options.jsonnet.isEmpty { throw Failure("--file and --jsonnet exclude each other") }
+        if !options.file.isEmpty && !options.jsonnet.isEmpty {
+            throw Failure("--file and --jsonnet exclude each other")
+        }
         var specs: [SpecDocument] = []
         if options.jsonnet.isEmpty { specs = try Self.readSpecs(options.file) }
         let session = try await Session.open(global, .init(joinsTransaction: true))

@@ -51,7 +51,8 @@ struct UpdateProject: AsyncParsableCommand {
 struct InspectProject: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "project", abstract: "Show a project.", discussion: "  \(Program.name) inspect project weather")
+            commandName: "project", abstract: "Show a project.", discussion: "  \(Program.name) inspect project weather"
+        )
     }
 
     @Argument(help: "The project's name.")
