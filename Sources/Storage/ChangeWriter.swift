@@ -1,0 +1,296 @@
+import Core
+
+/// Collects what one ModifyFile stream does. One owner, not shared; order of calls matters. Ends with ``finish()`` or
+/// ``abandon()``, once. Calls may block on the disk: a slow disk slows the stream, it never grows the heap.
+///
+/// A small stream stays in memory. A stream that outgrows ``StoreOptions/smallStreamBytes`` leases a bulk segment, where
+/// contents go as they come and changes go, sorted, when their memory is used up.
+///
+/// Errors: `resourceExhausted` (disk full) and `unavailable` may succeed when the whole stream is tried again;
+/// `dataLoss` does not. After an error only ``abandon()`` may be called.
+package final class ChangeWriter {
+    private struct Record {
+        var sequence: UInt64
+        var dropsInherited: Bool
+        var content: ChangeContent?
+    }
+
+    private struct Large {
+        let writer: SlotWriter
+        let content: ContentWriter
+    }
+
+    private let slots: SlotStore
+    private var records: [TreeKey: Record] = [:]
+    /// Marks of this run by their path: when the last one came, whatever its datum tag.
+    private var marks: [[UInt8]: UInt64] = [:]
+    private var runs: [ChangeRun] = []
+    private var sequence: UInt64 = 0
+    private var memory = 0
+    private var spilledCount = 0
+    private var contentBytes: UInt64 = 0
+    private var heldBytes = 0
+    private var large: Large?
+    /// The file whose bytes are coming in; only in a large stream.
+    private var active: TreeKey?
+    private var isOver = false
+
+    init(slots: SlotStore) { self.slots = slots }
+
+    deinit { if !isOver { abandon() } }
+
+    // MARK: Changes
+
+    /// Appends bytes to a file: to what this stream wrote before or else to inherited content, unless that was deleted
+    /// in this stream. No bytes: the file shall exist.
+    package func add(path: String, datum: String, bytes: UnsafeRawBufferPointer) throws {
+        let key = TreeKey(path: path, datum: datum)
+        contentBytes += UInt64(bytes.count)
+        if large == nil, heldBytes + bytes.count > slots.options.smallStreamBytes { try becomeLarge() }
+        if let large {
+            try activate(key, large)
+            try large.content.append(bytes)
+            return
+        }
+        heldBytes += bytes.count
+        change(key) { content in
+            if case .bytes(var held)? = content {
+                content = nil
+                held.append(contentsOf: bytes)
+                content = .bytes(held)
+            } else {
+                content = ChangeContent.joined(content, .bytes(Array(bytes)))
+            }
+        }
+        try bound()
+    }
+
+    /// Removes a file: inherited content and what this stream added.
+    package func delete(path: String, datum: String) throws {
+        let key = TreeKey(path: path, datum: datum)
+        if active == key { discardActive() }
+        set(key, Record(sequence: tick(), dropsInherited: true, content: nil))
+        try bound()
+    }
+
+    /// Removes everything inherited below `prefix` (a path ending in "/"; "/" is all) that has the datum tag, and what
+    /// this stream added below it with any tag.
+    package func deleteTree(prefix: String, datum: String) throws {
+        precondition(prefix.utf8.last == UInt8(ascii: "/"), "a directory's path ends in a slash")
+        let mark = TreeKey(path: prefix, datum: datum)
+        if let key = active {
+            if key.bytes.withUnsafeBytes({ mark.covers($0) }) { discardActive() } else { try finishActive() }
+        }
+        let now = tick()
+        marks[Array(prefix.utf8)] = now
+        set(mark, Record(sequence: now, dropsInherited: true, content: nil))
+        try bound()
+    }
+
+    /// Gives a file the content of an existing entry, by reference: behind what is there, or in its place.
+    package func put(_ entry: FileEntry, path: String, datum: String, append: Bool) throws {
+        let key = TreeKey(path: path, datum: datum)
+        if !append {
+            if active == key { discardActive() }
+            set(key, Record(sequence: tick(), dropsInherited: true, content: .entry(entry)))
+            return try bound()
+        }
+        if active == key { try finishActive() }
+        guard let large, let known = live(key)?.content else {
+            change(key) { $0 = ChangeContent.joined($0, .entry(entry)) }
+            return try bound()
+        }
+        try finishActive()
+        try start(known, large)
+        try large.content.append(entry)
+        let joined = try large.content.finish()
+        change(key) { $0 = .entry(joined) }
+        try bound()
+    }
+
+    // MARK: Records
+
+    private func tick() -> UInt64 {
+        sequence += 1
+        return sequence
+    }
+
+    /// What holds for a key now: content that a later deletion of a directory covers is gone.
+    private func live(_ key: TreeKey) -> Record? {
+        guard var record = records[key] else { return nil }
+        if !marks.isEmpty, record.content != nil, lastMark(over: key) > record.sequence { record.content = nil }
+        return record
+    }
+
+    private func lastMark(over key: TreeKey) -> UInt64 {
+        var newest: UInt64 = 0
+        for index in 0..<key.split where key.bytes[index] == UInt8(ascii: "/") {
+            newest = max(newest, marks[Array(key.bytes[...index])] ?? 0)
+        }
+        return newest
+    }
+
+    private func set(_ key: TreeKey, _ record: Record) {
+        if records.updateValue(record, forKey: key) == nil { memory += 160 + key.bytes.count }
+        if case .entry(let entry)? = record.content {
+            memory += 120 + 32 * entry.tailBlocks.count + 24 * entry.tail.count
+        }
+    }
+
+    private func change(_ key: TreeKey, _ body: (inout ChangeContent?) -> Void) {
+        var record = live(key) ?? Record(sequence: 0, dropsInherited: false, content: nil)
+        if records[key] != nil { records[key]?.content = nil }
+        record.sequence = tick()
+        body(&record.content)
+        set(key, record)
+    }
+
+    /// Keeps memory within the bounds: a small stream becomes a large one, a large one spills.
+    private func bound() throws {
+        if large == nil {
+            if records.count > slots.options.smallStreamChanges { try becomeLarge() }
+        }
+        if large != nil, memory > slots.options.changeBudgetBytes { try spill() }
+    }
+
+    // MARK: Large streams
+
+    private func becomeLarge() throws {
+        let writer = slots.leaseBulk()
+        let new = Large(writer: writer, content: ContentWriter(slots: slots, writer: writer))
+        large = new
+        for key in records.keys.sorted() {
+            guard let content = live(key)?.content else { continue }
+            if case .entry = content { continue }
+            let entry = try new.content.entry(content)
+            records[key]?.content = nil
+            if let record = records[key] {
+                set(key, Record(sequence: tick(), dropsInherited: record.dropsInherited, content: .entry(entry)))
+            }
+        }
+        heldBytes = 0
+    }
+
+    private func start(_ content: ChangeContent?, _ large: Large) throws {
+        if case .entry(let entry)? = content { try large.content.resume(entry) } else { large.content.begin() }
+    }
+
+    private func activate(_ key: TreeKey, _ large: Large) throws {
+        if active == key { return }
+        try finishActive()
+        try bound()
+        try start(live(key)?.content, large)
+        active = key
+    }
+
+    private func finishActive() throws {
+        guard let key = active, let large else { return }
+        let entry = try large.content.finish()
+        active = nil
+        change(key) { $0 = .entry(entry) }
+    }
+
+    private func discardActive() {
+        large?.content.discard()
+        active = nil
+    }
+
+    /// The changes held in memory in key order, deletions of directories worked in.
+    private func sortedChanges() -> [Change] {
+        var changes: [Change] = []
+        changes.reserveCapacity(records.count)
+        for (key, record) in records {
+            var content = record.content
+            if !marks.isEmpty, content != nil, lastMark(over: key) > record.sequence { content = nil }
+            if record.dropsInherited || content != nil {
+                changes.append(Change(key: key, dropsInherited: record.dropsInherited, content: content))
+            }
+        }
+        changes.sort { $0.key < $1.key }
+        return changes
+    }
+
+    /// Writes the changes held in memory as a sorted run.
+    private func spill() throws {
+        guard let large else { return }
+        try large.content.flushPack()
+        var pointers: [Pointer] = []
+        var bytes: [UInt8] = []
+        let changes = sortedChanges()
+        for change in changes {
+            var entry: [UInt8]?
+            if case .entry(let content)? = change.content { entry = content.encoded(resolve: large.content.resolve) }
+            SpilledRun.append(change, entry: entry, to: &bytes)
+            if bytes.count >= SpilledRun.slotSize {
+                pointers.append(try bytes.withUnsafeBytes { try large.writer.append(.run, $0) })
+                bytes.removeAll(keepingCapacity: true)
+            }
+        }
+        if !bytes.isEmpty { pointers.append(try bytes.withUnsafeBytes { try large.writer.append(.run, $0) }) }
+        runs.append(.spilled(pointers))
+        spilledCount += changes.count
+        slots.counters.spilled()
+        records.removeAll(keepingCapacity: true)
+        marks.removeAll()
+        memory = 0
+    }
+
+    // MARK: End
+
+    /// The stream's changes. What a large stream wrote is durable on return (I1). The last call.
+    package func finish() throws -> ChangeSet {
+        precondition(!isOver, "the stream has ended already")
+        try finishActive()
+        try large?.content.flushPack()
+        var changes = sortedChanges()
+        if let large {
+            for index in changes.indices {
+                guard case .entry(var entry)? = changes[index].content else { continue }
+                for at in entry.tail.indices { entry.tail[at].pointer = large.content.resolve(entry.tail[at].pointer) }
+                changes[index].content = .entry(entry)
+            }
+            try large.writer.sync()
+            slots.giveBack(large.writer)
+        }
+        isOver = true
+        let isLarge = large != nil
+        large = nil
+        return ChangeSet(
+            runs: runs + [.memory(changes)], isLarge: isLarge, count: spilledCount + changes.count,
+            contentBytes: contentBytes)
+    }
+
+    /// Ends the stream without a result; what it wrote is garbage. May be called at any time; once is enough.
+    package func abandon() {
+        guard !isOver else { return }
+        isOver = true
+        guard let large else { return }
+        large.content.discard()
+        large.writer.rollback()
+        slots.giveBack(large.writer)
+        self.large = nil
+    }
+}
+
+extension ContentWriter {
+    /// The entry of content that belongs to a new file.
+    func entry(_ content: ChangeContent) throws -> FileEntry {
+        switch content {
+        case .entry(let entry): return entry
+        case .bytes(let bytes): return try bytes.withUnsafeBytes { try entry(of: $0) }
+        case .sequence:
+            begin()
+            try append(content)
+            return try finish()
+        }
+    }
+
+    /// Appends content to the file being written.
+    func append(_ content: ChangeContent) throws {
+        switch content {
+        case .entry(let entry): try append(entry)
+        case .bytes(let bytes): try bytes.withUnsafeBytes { try append($0) }
+        case .sequence(let pieces): for piece in pieces { try append(piece) }
+        }
+    }
+}

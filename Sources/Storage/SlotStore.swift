@@ -1,0 +1,256 @@
+import Core
+import Synchronization
+
+/// All segments: which are open, which are sealed, where a slot's bytes are. Safe to use from any thread; the two maps
+/// are guarded by `state`, everything else guards itself.
+final class SlotStore: Sendable {
+    /// A sealed segment, open for reading.
+    final class Sealed: Sendable {
+        let reader: any ReadableObject
+        let records: [SlotRecord]
+
+        init(reader: any ReadableObject, records: [SlotRecord]) {
+            self.reader = reader
+            self.records = records
+        }
+    }
+
+    private struct State {
+        var open: [UInt64: OpenSegment] = [:]
+        var sealed: [UInt64: Int] = [:]
+        var nextSegment: UInt64 = 1
+        var idle: [SlotWriter] = []
+        var closed = false
+    }
+
+    let objects: any ObjectStore
+    let options: StoreOptions
+    let counters = StoreCounters()
+    private let state = Mutex(State())
+    private let directories: BoundedCache<UInt64, Sealed>
+    private let fingerprints: FingerprintTable
+
+    init(objects: any ObjectStore, options: StoreOptions) throws {
+        self.objects = objects
+        self.options = options
+        directories = BoundedCache(limit: options.directoryCacheBytes)
+        fingerprints = FingerprintTable(capacity: options.fingerprints)
+        try recover()
+    }
+
+    // MARK: Recovery
+
+    private func recover() throws {
+        var unsealed: [(id: UInt64, size: Int)] = []
+        var sealed: [UInt64: Int] = [:]
+        for listing in try objects.list() {
+            guard let (id, isSealed) = SegmentFormat.parse(name: listing.name) else { continue }
+            if isSealed { sealed[id] = listing.size } else { unsealed.append((id, listing.size)) }
+        }
+        for (id, size) in unsealed where sealed[id] == nil {
+            sealed[id] = try SegmentRecovery.seal(id: id, size: size, in: objects)
+            counters.recovered()
+        }
+        let highest = max(sealed.keys.max() ?? 0, unsealed.map(\.id).max() ?? 0)
+        let all = sealed
+        state.withLock {
+            $0.sealed = all
+            $0.nextSegment = highest + 1
+        }
+    }
+
+    // MARK: Writers
+
+    func createSegment(capacity: Int, purpose: ObjectPurpose) throws -> OpenSegment {
+        let id = try state.withLock { state in
+            if state.closed { throw SpileError(.failedPrecondition, "the store is closed") }
+            defer { state.nextSegment += 1 }
+            return state.nextSegment
+        }
+        let object = try objects.create(SegmentFormat.name(id, sealed: false), capacity: capacity, purpose: purpose)
+        let segment = OpenSegment(id: id, object: object)
+        state.withLock { $0.open[id] = segment }
+        return segment
+    }
+
+    /// A bulk writer for one stream, to be given back.
+    func leaseBulk() -> SlotWriter {
+        if let idle = state.withLock({ $0.idle.popLast() }) { return idle }
+        return SlotWriter(
+            slots: self, purpose: .bulk, capacity: options.bulkSegmentBytes, threaded: options.writeBehind)
+    }
+
+    /// Takes back a writer after its last successful sync (or after `rollback`). The next stream goes on in its segment.
+    func giveBack(_ writer: SlotWriter) {
+        let surplus = state.withLock { state in
+            if state.closed || state.idle.count >= options.idleBulkWriters { return true }
+            state.idle.append(writer)
+            return false
+        }
+        // What it wrote is durable; a failure to seal only leaves that to the next start.
+        if surplus { try? writer.close() }
+    }
+
+    func sealed(_ segment: OpenSegment, size: Int) {
+        let records = segment.state.withLock { $0.records }
+        if let reader = try? objects.open(SegmentFormat.name(segment.id, sealed: true)) {
+            let entry = Sealed(reader: reader, records: records)
+            directories.put(segment.id, entry, cost: Self.cost(records))
+        }
+        state.withLock {
+            $0.sealed[segment.id] = size
+            $0.open[segment.id] = nil
+        }
+    }
+
+    /// What was synced stays readable through the open object; the next start seals it.
+    func abandoned(_ segment: OpenSegment) { counters.abandoned() }
+
+    /// Seals every idle writer's segment. Later appends throw.
+    func close() throws {
+        let idle = state.withLock { state in
+            defer { state.idle = [] }
+            state.closed = true
+            return state.idle
+        }
+        var failure: (any Error)?
+        for writer in idle { do { try writer.close() } catch { failure = error } }
+        if let failure { throw failure }
+    }
+
+    // MARK: Reading
+
+    private static func cost(_ records: [SlotRecord]) -> Int { records.count * SegmentFormat.recordSize + 512 }
+
+    private func sealedSegment(_ id: UInt64) throws -> Sealed {
+        if let cached = directories.get(id) { return cached }
+        let reader = try objects.open(SegmentFormat.name(id, sealed: true))
+        let footerSize = SegmentFormat.footerSize
+        guard reader.size >= footerSize + SegmentFormat.headerSize else {
+            throw SegmentFormat.damaged(id, "it is too short")
+        }
+        let bytes = try [UInt8](reading: footerSize) { try reader.readFully(into: $0, at: reader.size - footerSize) }
+        let footer = try bytes.withUnsafeBytes { try SegmentFormat.readFooter($0, id: id) }
+        let length = footer.count * SegmentFormat.recordSize
+        guard footer.directoryOffset + length + footerSize == reader.size else {
+            throw SegmentFormat.damaged(id, "its directory does not end where it should")
+        }
+        let directory = try [UInt8](reading: length) { try reader.readFully(into: $0, at: footer.directoryOffset) }
+        let records = try directory.withUnsafeBytes { try SegmentFormat.readDirectory($0, footer: footer, id: id) }
+        let segment = Sealed(reader: reader, records: records)
+        directories.put(id, segment, cost: Self.cost(records))
+        return segment
+    }
+
+    private enum Place {
+        case open(OpenSegment, SlotRecord)
+        case sealed(Sealed, SlotRecord)
+    }
+
+    private func locate(_ pointer: Pointer) throws -> Place {
+        if let open = state.withLock({ $0.open[pointer.segment] }), let record = open.record(pointer.slot) {
+            return .open(open, record)
+        }
+        let segment: Sealed
+        do { segment = try sealedSegment(pointer.segment) } catch let error as SpileError where error.code == .notFound {
+            throw SpileError(
+                .dataLoss, "slot \(pointer) is not there: its segment is missing",
+                remedy: "run `spile check`; restore the data folder from a backup", cause: error)
+        }
+        guard Int(pointer.slot) < segment.records.count, segment.records[Int(pointer.slot)].kind != .dead else {
+            throw SpileError(.dataLoss, "slot \(pointer) is not there", remedy: "run `spile check`")
+        }
+        return .sealed(segment, segment.records[Int(pointer.slot)])
+    }
+
+    /// What the directory says about a slot.
+    func record(_ pointer: Pointer) throws -> SlotRecord {
+        switch try locate(pointer) {
+        case .open(_, let record), .sealed(_, let record): record
+        }
+    }
+
+    /// Reads `buffer.count` bytes of a slot's payload from `offset`, without a check of its hash.
+    func read(_ pointer: Pointer, offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+        guard buffer.count > 0 else { return }
+        switch try locate(pointer) {
+        case .open(let segment, let record):
+            try Self.check(record, pointer, offset, buffer.count)
+            try segment.read(into: buffer, at: Int(record.offset) + offset)
+        case .sealed(let segment, let record):
+            try Self.check(record, pointer, offset, buffer.count)
+            try segment.reader.readFully(into: buffer, at: Int(record.offset) + offset)
+        }
+        counters.read(buffer.count)
+    }
+
+    private static func check(_ record: SlotRecord, _ pointer: Pointer, _ offset: Int, _ count: Int) throws {
+        guard offset >= 0, offset + count <= Int(record.length) else {
+            throw SpileError(.dataLoss, "slot \(pointer) is shorter than what refers to it", remedy: "run `spile check`")
+        }
+    }
+
+    /// Reads a whole slot and checks its hash.
+    func readVerified(_ pointer: Pointer) throws -> (record: SlotRecord, bytes: [UInt8]) {
+        let record = try record(pointer)
+        let bytes = try [UInt8](reading: Int(record.length)) { try self.read(pointer, offset: 0, into: $0) }
+        guard bytes.withUnsafeBytes({ BlockHash.hash($0) }) == record.hash else {
+            throw SpileError(
+                .dataLoss, "slot \(pointer) is damaged: its bytes do not match their hash",
+                remedy: "run `spile check`; restore the segment from a backup")
+        }
+        return (record, bytes)
+    }
+
+    // MARK: Known chunks
+
+    /// A durable slot of this hash, if one is known.
+    func known(_ hash: Digest) -> Pointer? {
+        if fingerprints.needsFilling { fillFingerprints() }
+        guard let pointer = fingerprints.find(hash) else {
+            counters.dedup(hit: false)
+            return nil
+        }
+        // The table keeps 64 bits of a hash; the directory has all of it.
+        guard let record = try? record(pointer), record.hash == hash, record.kind == .chunk else {
+            counters.dedup(hit: false)
+            return nil
+        }
+        counters.dedup(hit: true)
+        return pointer
+    }
+
+    func remember(_ hash: Digest, _ pointer: Pointer) { fingerprints.insert(hash, pointer) }
+
+    /// Learns the chunks of the newest sealed segments, once, as many as the options allow.
+    private func fillFingerprints() {
+        guard fingerprints.beginFilling() else { return }
+        let newest = state.withLock { $0.sealed.keys.sorted(by: >).prefix(options.fingerprintSegments) }
+        for id in newest.reversed() {
+            guard let segment = try? sealedSegment(id) else { continue }
+            for (slot, record) in segment.records.enumerated() where record.kind == .chunk {
+                fingerprints.insert(record.hash, Pointer(segment: id, slot: UInt32(slot)))
+            }
+        }
+    }
+
+    // MARK: Figures
+
+    func addStatistics(to statistics: inout StoreStatistics) {
+        let (open, sealed, bytes) = state.withLock { ($0.open.count, $0.sealed.count, $0.sealed.values.reduce(0, +)) }
+        statistics.openSegments = open
+        statistics.sealedSegments = sealed
+        statistics.sealedBytes = bytes
+        counters.add(to: &statistics)
+    }
+}
+
+extension [UInt8] {
+    /// `count` bytes, filled by `body`.
+    init(reading count: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
+        try self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
+            try body(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<count]))
+            initialized = count
+        }
+    }
+}
