@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# All tests, one step after another. A step that fails does not stop the others; the last lines list what failed.
+#
+# Usage: Scripts/test.sh [STEP]...     (no argument: all of them)
+#
+#   build     bin/spile, the static release binary
+#   unit      swift test
+#   wire      the wire contract against the generated messages
+#   sdk       programs of pachyderm-sdk          (they run against bin/spile, or $SPILE_BIN)
+#   legacy    programs of python-pachyderm
+#   cli       shell programs of pachctl
+#   demo      make demo for 15 seconds, twice on the same data
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+declare -a report=()
+failures=0
+
+step() {
+    local name="$1" start="$SECONDS" status=0
+    shift
+    printf '\n=== %s: %s\n' "$name" "$*"
+    "$@" || status=$?
+    if ((status == 0)); then
+        report+=("passed  $name ($((SECONDS - start)) s)")
+    else
+        report+=("FAILED  $name ($((SECONDS - start)) s, status $status)")
+        failures=$((failures + 1))
+    fi
+    return "$status"
+}
+
+finish() {
+    printf '\n=== result\n'
+    ((${#report[@]})) && printf '%s\n' "${report[@]}"
+    if ((failures)); then
+        echo "$failures step(s) failed"
+        exit 1
+    fi
+    echo "all passed"
+    exit 0
+}
+
+# clients ENVIRONMENT FILE
+# shellcheck disable=SC2317  # called through `step`
+clients() { ".venv-$1/bin/python" -m pytest -q -p no:cacheprovider "Tests/clients/$2"; }
+
+# Twice: the second run has to find the first one's data and go on from there.
+# shellcheck disable=SC2317  # called through `step`
+demo() {
+    local folder status=0
+    folder="$(mktemp -d)"
+    DEMO_FOLDER="$folder" DEMO_SECONDS=15 Scripts/demo.sh && DEMO_FOLDER="$folder" DEMO_SECONDS=5 Scripts/demo.sh ||
+        status=$?
+    rm -rf "$folder"
+    return "$status"
+}
+
+(($#)) || set -- build unit wire sdk legacy cli demo
+step setup Scripts/setup.sh || finish
+
+for name in "$@"; do
+    case "$name" in
+        # Without a binary the remaining steps would only say so once more.
+        build) step build make build || finish ;;
+        unit) step unit swift test || true ;;
+        wire) step wire Scripts/check-wire.sh || true ;;
+        sdk) step sdk clients sdk test_sdk.py || true ;;
+        legacy) step legacy clients legacy test_legacy.py || true ;;
+        cli) step cli clients sdk test_cli.py || true ;;
+        demo) step demo demo || true ;;
+        *)
+            echo "test: unknown step '$name'" >&2
+            exit 2
+            ;;
+    esac
+done
+finish
