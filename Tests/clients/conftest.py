@@ -1,0 +1,66 @@
+"""What every client test can ask for. See docs/TESTING.md for how to run them."""
+
+import itertools
+import os
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from spile_server import SPILE, Server  # noqa: E402
+
+# A test that waits for something that never comes must not hold up all the others.
+TEST_SECONDS = int(os.environ.get("TEST_SECONDS", "90"))
+
+_numbers = itertools.count(1)
+
+
+def pytest_sessionstart(session):
+    if not os.access(SPILE, os.X_OK):
+        pytest.exit(f"there is no program {SPILE}: run `make build`, or set SPILE_BIN", returncode=2)
+
+
+@pytest.fixture(autouse=True)
+def time_limit():
+    """Ends a test that hangs, with the place where it hung."""
+
+    def on_alarm(*_):
+        raise TimeoutError(f"not done within {TEST_SECONDS} seconds")
+
+    previous = signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+def _run(folder):
+    server = Server(str(folder / "data"), str(folder / "server.log")).start()
+    try:
+        yield server
+    except BaseException:
+        server.kill()
+        raise
+    if server.process.poll() is None:
+        status = server.stop()
+        assert status == 0, f"the server ended with status {status}; its log says:\n{server.log_text()}"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The server that tests share. Names come from `fresh`, so they do not see each other's things."""
+    yield from _run(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    """A server for one test alone: one that counts everything, deletes everything, or stops the server."""
+    yield from _run(tmp_path)
+
+
+@pytest.fixture
+def fresh():
+    """Makes names that no other test has: fresh("repo") gives repo7."""
+    return lambda prefix="thing": f"{prefix}{next(_numbers)}"
