@@ -40,6 +40,11 @@ package enum FilePath {
         return clean(path)
     }
 
+    /// The order of listings: bytewise.
+    package static func precedes(_ a: some StringProtocol, _ b: some StringProtocol) -> Bool {
+        a.utf8.lexicographicallyPrecedes(b.utf8)
+    }
+
     /// Whether any character of `path` has a meaning in the glob language.
     package static func hasGlob(_ path: String) -> Bool { path.utf8.contains { globbing.contains($0) } }
 

@@ -9,6 +9,8 @@ package struct Glob: Sendable {
     package let literalPrefix: String
     /// The one path that can match, where the pattern has no special characters at all.
     package let literal: String?
+    /// The most separators that a match can have; nil where there is no bound.
+    package let depth: Int?
     private let node: GlobNode
 
     package static let longestPattern = 4096
@@ -21,6 +23,7 @@ package struct Glob: Sendable {
         }
         var parser = GlobParser(cleaned)
         node = try parser.parse()
+        depth = node.depth
         self.pattern = cleaned
         literalPrefix = parser.literalPrefix
         literal = parser.isLiteral ? parser.literalPrefix : nil
@@ -73,6 +76,29 @@ indirect enum GlobNode: Sendable {
     struct CharacterSet: Sendable {
         var ranges: [ClosedRange<UInt32>] = []
         func contains(_ scalar: Unicode.Scalar) -> Bool { ranges.contains { $0.contains(scalar.value) } }
+    }
+}
+
+extension GlobNode {
+    /// The most separators that a match of this can have; nil where there is no bound.
+    var depth: Int? {
+        switch self {
+        case .literal(let scalar): return scalar == "/" ? 1 : 0
+        case .anyRun(let crosses): return crosses ? nil : 0
+        case .anyOne, .negation: return 0
+        case .characters(let set, let negated): return set.contains("/") != negated ? nil : 0
+        case .sequence(let nodes):
+            return nodes.reduce(0 as Int?) { sum, node in
+                if let sum, let depth = node.depth { sum + depth } else { nil }
+            }
+        case .alternatives(let nodes):
+            return nodes.reduce(0 as Int?) { most, node in
+                if let most, let depth = node.depth { max(most, depth) } else { nil }
+            }
+        case .group(_, let inner, _, let most):
+            guard let depth = inner.depth, depth > 0 else { return inner.depth }
+            return most == 1 ? depth : nil
+        }
     }
 }
 

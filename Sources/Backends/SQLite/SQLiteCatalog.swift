@@ -1,0 +1,98 @@
+import Core
+import GRDB
+
+/// The catalog on SQLite: one file in WAL mode, one writer, readers beside it.
+///
+/// Durable means `synchronous = FULL`: a transaction is on the disk when ``write(_:)`` returns. GRDB sets NORMAL on the
+/// connections of a pool after they are prepared, so FULL is set on the writer after opening and read back.
+///
+/// `@unchecked Sendable` is not needed: the pool is Sendable and there is no other state.
+package final class SQLiteCatalog: Catalog {
+    /// The newest schema that this program knows.
+    package static let schemaVersion = 1
+
+    private let pool: DatabasePool
+
+    /// Opens or makes the catalog at `path`.
+    ///
+    /// Throws `failedPrecondition` for a file of a newer schema, `dataLoss` for one that is not a catalog; a retry does
+    /// not help with either.
+    package init(path: String) throws {
+        do {
+            var configuration = Configuration()
+            configuration.maximumReaderCount = 8
+            configuration.busyMode = .timeout(5)
+            configuration.label = "catalog"
+            pool = try DatabasePool(path: path, configuration: configuration)
+            try Self.refuseNewer(pool, path: path)
+            try SQLiteSchema.migrator.migrate(pool)
+            try pool.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+                let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+                guard level == 2 else { throw SpileError.bug("the catalog's writer is not in FULL mode") }
+            }
+        } catch {
+            throw SQLiteErrors.translated(error, path: path)
+        }
+    }
+
+    package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {
+        do {
+            return try pool.read { try body(SQLiteTransaction($0)) }
+        } catch {
+            throw SQLiteErrors.translated(error, path: pool.path)
+        }
+    }
+
+    package func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result {
+        do {
+            return try pool.write { try body(SQLiteTransaction($0)) }
+        } catch {
+            throw SQLiteErrors.translated(error, path: pool.path)
+        }
+    }
+
+    package func close() throws {
+        do {
+            try pool.close()
+        } catch {
+            throw SQLiteErrors.translated(error, path: pool.path)
+        }
+    }
+
+    /// What `PRAGMA synchronous` says on the writer; 2 is FULL.
+    package func synchronousLevel() throws -> Int {
+        try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+    }
+
+    private static func refuseNewer(_ pool: DatabasePool, path: String) throws {
+        let version = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard version <= schemaVersion else {
+            throw SpileError(
+                .failedPrecondition,
+                "catalog \(path) has schema \(version), this program knows up to \(schemaVersion)",
+                remedy: "run the newer program that wrote it")
+        }
+    }
+}
+
+/// Turns the database's errors into ours.
+enum SQLiteErrors {
+    static func translated(_ error: any Error, path: String) -> any Error {
+        guard let failure = error as? DatabaseError else { return error }
+        let text = "catalog \(path): \(failure.message ?? failure.resultCode.description)"
+        switch failure.resultCode {
+        case .SQLITE_FULL:
+            return SpileError(.resourceExhausted, text, remedy: "free space on the disk, then retry", cause: failure)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return SpileError(.unavailable, text, remedy: "another program holds the catalog", cause: failure)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return SpileError(.dataLoss, text, remedy: "restore the data folder from a backup", cause: failure)
+        case .SQLITE_CONSTRAINT:
+            return SpileError(.alreadyExists, text, cause: failure)
+        default:
+            return SpileError(.unavailable, text, remedy: "see the server's log", cause: failure)
+        }
+    }
+}

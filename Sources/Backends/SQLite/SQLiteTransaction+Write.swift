@@ -1,0 +1,188 @@
+import Core
+import Foundation
+import GRDB
+
+extension SQLiteTransaction: CatalogWriter {
+    func run(_ sql: String, _ arguments: StatementArguments = []) throws {
+        try database.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    func savepoint<Result>(_ body: () throws -> Result) throws -> Result {
+        var result: Result?
+        try database.inSavepoint {
+            result = try body()
+            return .commit
+        }
+        guard let result else { throw SpileError.bug("a savepoint ended without a result") }
+        return result
+    }
+
+    func setSetting(_ name: String, to value: String?) throws {
+        if let value {
+            try run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", [name, value])
+        } else {
+            try run("DELETE FROM settings WHERE name = ?", [name])
+        }
+    }
+
+    // MARK: Projects and repos
+
+    func insert(_ project: ProjectRecord) throws -> Int64 {
+        try run(
+            "INSERT INTO projects (name, description, created_at, created_by, metadata) VALUES (?, ?, ?, ?, ?)",
+            [
+                project.key.name, project.description, project.createdAt.nanoseconds, project.createdBy,
+                try Metadata.encode(project.metadata),
+            ])
+        return database.lastInsertedRowID
+    }
+
+    func update(_ project: ProjectRecord) throws {
+        try run(
+            "UPDATE projects SET description = ?, metadata = ? WHERE id = ?",
+            [project.description, try Metadata.encode(project.metadata), project.id])
+    }
+
+    func deleteProject(id: Int64) throws { try run("DELETE FROM projects WHERE id = ?", [id]) }
+
+    func insert(_ repo: RepoRecord) throws -> Int64 {
+        try run(
+            "INSERT INTO repos (project, name, type, description, created_at, metadata) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                repo.key.project.name, repo.key.name, repo.key.type.rawValue, repo.description,
+                repo.createdAt.nanoseconds, try Metadata.encode(repo.metadata),
+            ])
+        return database.lastInsertedRowID
+    }
+
+    func update(_ repo: RepoRecord) throws {
+        try run(
+            "UPDATE repos SET description = ?, metadata = ? WHERE id = ?",
+            [repo.description, try Metadata.encode(repo.metadata), repo.id])
+    }
+
+    func deleteRepo(id: Int64) throws { try run("DELETE FROM repos WHERE id = ?", [id]) }
+
+    // MARK: Branches
+
+    func insert(_ branch: BranchRecord) throws -> Int64 {
+        try run(
+            """
+            INSERT INTO branches (repo, name, head, created_at, updated_at, created_by, metadata)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                branch.repo, branch.key.name, branch.head, branch.createdAt.nanoseconds,
+                branch.updatedAt.nanoseconds, branch.createdBy, try Metadata.encode(branch.metadata),
+            ])
+        let id = database.lastInsertedRowID
+        try insertProvenance(of: id, branch.provenance)
+        return id
+    }
+
+    func update(_ branch: BranchRecord) throws {
+        try run(
+            "UPDATE branches SET head = ?, updated_at = ?, metadata = ? WHERE id = ?",
+            [branch.head, branch.updatedAt.nanoseconds, try Metadata.encode(branch.metadata), branch.id])
+        try run("DELETE FROM branch_provenance WHERE branch = ?", [branch.id])
+        try insertProvenance(of: branch.id, branch.provenance)
+    }
+
+    private func insertProvenance(of branch: Int64, _ upstream: [Int64]) throws {
+        for (position, id) in upstream.enumerated() {
+            try run(
+                "INSERT INTO branch_provenance (branch, position, upstream) VALUES (?, ?, ?)", [branch, position, id])
+        }
+    }
+
+    func setHead(branch id: Int64, to sequence: Int64, at instant: Instant) throws {
+        try run(
+            "UPDATE branches SET head = ?, updated_at = ? WHERE id = ?", [sequence, instant.nanoseconds, id])
+    }
+
+    func deleteBranch(id: Int64) throws { try run("DELETE FROM branches WHERE id = ?", [id]) }
+
+    // MARK: Commits
+
+    func insert(_ commit: CommitRecord) throws -> Int64 {
+        try run(
+            """
+            INSERT INTO commits (repo, id, branch, parent, origin, description, started, finishing, finished, error,
+                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                commit.repo, SQLiteRows.blob(commit.key.id), commit.branch, commit.parent, commit.origin.rawValue,
+                commit.description, commit.started.nanoseconds, commit.finishing?.nanoseconds,
+                commit.finished?.nanoseconds, commit.error, Int64(bitPattern: commit.root.pointer.segment),
+                Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLiteRows.blob(commit.root.digest),
+                Int64(bitPattern: commit.root.files), Int64(bitPattern: commit.root.bytes), commit.createdBy,
+                try Metadata.encode(commit.metadata),
+            ])
+        let sequence = database.lastInsertedRowID
+        for (position, upstream) in commit.provenance.enumerated() {
+            try run(
+                "INSERT INTO commit_provenance (\"commit\", position, upstream) VALUES (?, ?, ?)",
+                [sequence, position, upstream])
+        }
+        return sequence
+    }
+
+    func update(_ commit: CommitRecord) throws {
+        try run(
+            """
+            UPDATE commits SET parent = ?, description = ?, finishing = ?, finished = ?, error = ?, root_segment = ?,
+                root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?
+            WHERE sequence = ?
+            """,
+            [
+                commit.parent, commit.description, commit.finishing?.nanoseconds, commit.finished?.nanoseconds,
+                commit.error, Int64(bitPattern: commit.root.pointer.segment), Int64(commit.root.pointer.slot),
+                Int64(commit.root.level), SQLiteRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
+                Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata), commit.sequence,
+            ])
+    }
+
+    func deleteCommit(sequence: Int64) throws { try run("DELETE FROM commits WHERE sequence = ?", [sequence]) }
+
+    // MARK: Pipelines
+
+    func put(_ pipeline: PipelineRecord) throws {
+        try run(
+            """
+            INSERT OR REPLACE INTO pipelines (project, name, version, spec_commit, kind, state, reason, stopped,
+                parallelism, salt, user_spec, effective_spec, created_at, updated_at, created_by, workers_started_at,
+                metadata)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                pipeline.key.project.name, pipeline.key.name, pipeline.version, SQLiteRows.blob(pipeline.specCommit),
+                pipeline.kind.rawValue, pipeline.state.rawValue, pipeline.reason, pipeline.stopped,
+                pipeline.parallelism, pipeline.salt, pipeline.userSpec, pipeline.effectiveSpec,
+                pipeline.createdAt.nanoseconds, pipeline.updatedAt.nanoseconds, pipeline.createdBy,
+                pipeline.workersStartedAt?.nanoseconds, try Metadata.encode(pipeline.metadata),
+            ])
+    }
+
+    func deletePipeline(_ key: PipelineKey) throws {
+        try run("DELETE FROM pipelines WHERE project = ? AND name = ?", [key.project.name, key.name])
+        try deleteLaunch(key)
+    }
+
+    func put(_ launch: LaunchRecord) throws {
+        try run(
+            """
+            INSERT OR REPLACE INTO launches (project, pipeline, epoch, version, token_hash, handle, started_at,
+                failures)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                launch.pipeline.project.name, launch.pipeline.name, launch.epoch, launch.version,
+                SQLiteRows.blob(launch.tokenHash), launch.handle, launch.startedAt.nanoseconds, launch.failures,
+            ])
+    }
+
+    func deleteLaunch(_ key: PipelineKey) throws {
+        try run("DELETE FROM launches WHERE project = ? AND pipeline = ?", [key.project.name, key.name])
+    }
+}

@@ -1,0 +1,233 @@
+import Core
+import Foundation
+import GRDB
+
+/// Look-ups on one connection. Lives as long as the closure of a transaction; statements are cached by the connection.
+struct SQLiteTransaction: CatalogReader {
+    let database: Database
+
+    init(_ database: Database) { self.database = database }
+
+    func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
+        try Row.fetchOne(database.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
+        try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func integers(_ sql: String, _ arguments: StatementArguments = []) throws -> [Int64] {
+        try Int64.fetchAll(database.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func setting(_ name: String) throws -> String? {
+        try row("SELECT value FROM settings WHERE name = ?", [name])?["value"]
+    }
+
+    // MARK: Projects and repos
+
+    func projects() throws -> [ProjectRecord] {
+        try rows("SELECT * FROM projects ORDER BY id").map(SQLiteRows.project)
+    }
+
+    func project(_ key: ProjectKey) throws -> ProjectRecord? {
+        try row("SELECT * FROM projects WHERE name = ?", [key.name]).map(SQLiteRows.project)
+    }
+
+    func repos(in projects: [ProjectKey]?, type: RepoType?) throws -> [RepoRecord] {
+        var conditions: [String] = []
+        var arguments: StatementArguments = []
+        if let projects {
+            conditions.append("project IN (\(Self.marks(projects.count)))")
+            arguments += StatementArguments(projects.map(\.name))
+        }
+        if let type {
+            conditions.append("type = ?")
+            arguments += [type.rawValue]
+        }
+        let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+        return try rows("SELECT * FROM repos\(filter) ORDER BY project, name, type", arguments).map(SQLiteRows.repo)
+    }
+
+    func repo(_ key: RepoKey) throws -> RepoRecord? {
+        try row(
+            "SELECT * FROM repos WHERE project = ? AND name = ? AND type = ?",
+            [key.project.name, key.name, key.type.rawValue]
+        ).map(SQLiteRows.repo)
+    }
+
+    func repo(id: Int64) throws -> RepoRecord? {
+        try row("SELECT * FROM repos WHERE id = ?", [id]).map(SQLiteRows.repo)
+    }
+
+    // MARK: Branches
+
+    private static let branchColumns = """
+        SELECT branches.*, repos.project, repos.name AS repo_name, repos.type
+        FROM branches JOIN repos ON repos.id = branches.repo
+        """
+
+    func branches(repo: Int64?) throws -> [BranchRecord] {
+        let rows =
+            if let repo {
+                try rows("\(Self.branchColumns) WHERE branches.repo = ? ORDER BY branches.id", [repo])
+            } else {
+                try rows("\(Self.branchColumns) ORDER BY branches.id")
+            }
+        return try rows.map(branch)
+    }
+
+    func branch(repo: Int64, name: String) throws -> BranchRecord? {
+        try row("\(Self.branchColumns) WHERE branches.repo = ? AND branches.name = ?", [repo, name]).map(branch)
+    }
+
+    func branch(id: Int64) throws -> BranchRecord? {
+        try row("\(Self.branchColumns) WHERE branches.id = ?", [id]).map(branch)
+    }
+
+    func directSubvenance(branch id: Int64) throws -> [Int64] {
+        try integers("SELECT DISTINCT branch FROM branch_provenance WHERE upstream = ? ORDER BY branch", [id])
+    }
+
+    func branches(head sequence: Int64) throws -> [Int64] {
+        try integers("SELECT id FROM branches WHERE head = ? ORDER BY id", [sequence])
+    }
+
+    private func branch(_ row: Row) throws -> BranchRecord {
+        let id: Int64 = row["id"]
+        let provenance = try integers(
+            "SELECT upstream FROM branch_provenance WHERE branch = ? ORDER BY position", [id])
+        return try SQLiteRows.branch(row, repo: try Self.owner(row), provenance: provenance)
+    }
+
+    private static func owner(_ row: Row) throws -> RepoKey {
+        let type: String = row["type"]
+        guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
+        return RepoKey(project: ProjectKey(row["project"]), name: row["repo_name"], type: known)
+    }
+
+    // MARK: Commits
+
+    private static let commitColumns = """
+        SELECT commits.*, repos.project, repos.name AS repo_name, repos.type
+        FROM commits JOIN repos ON repos.id = commits.repo
+        """
+
+    func commit(sequence: Int64) throws -> CommitRecord? {
+        try row("\(Self.commitColumns) WHERE commits.sequence = ?", [sequence]).map(commit)
+    }
+
+    func commit(repo: Int64, id: CommitID) throws -> CommitRecord? {
+        try row("\(Self.commitColumns) WHERE commits.id = ? AND commits.repo = ?", [SQLiteRows.blob(id), repo])
+            .map(commit)
+    }
+
+    func commits(repo: Int64?, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [CommitRecord] {
+        let ascending = order == .oldestFirst
+        var conditions = ["commits.sequence \(ascending ? ">" : "<") ?"]
+        var arguments: StatementArguments = [cursor ?? (ascending ? 0 : Int64.max)]
+        if let repo {
+            conditions.append("commits.repo = ?")
+            arguments += [repo]
+        }
+        arguments += [limit]
+        let sql = """
+            \(Self.commitColumns) WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY commits.sequence \(ascending ? "ASC" : "DESC") LIMIT ?
+            """
+        return try rows(sql, arguments).map(commit)
+    }
+
+    func commits(set id: CommitID) throws -> [CommitRecord] {
+        try rows("\(Self.commitColumns) WHERE commits.id = ? ORDER BY commits.sequence", [SQLiteRows.blob(id)])
+            .map(commit)
+    }
+
+    func commitSets(beyond cursor: Int64?, limit: Int) throws -> [(id: CommitID, sequence: Int64)] {
+        // A set is made in one transaction, so its sequence numbers are neighbours: its highest row stands for it.
+        let sql = """
+            SELECT id, sequence FROM commits AS one
+            WHERE sequence < ?
+              AND NOT EXISTS (SELECT 1 FROM commits AS other WHERE other.id = one.id AND other.sequence > one.sequence)
+            ORDER BY sequence DESC LIMIT ?
+            """
+        return try rows(sql, [cursor ?? Int64.max, limit]).map { (try SQLiteRows.commitID($0["id"]), $0["sequence"]) }
+    }
+
+    func children(of sequence: Int64, limit: Int) throws -> [CommitRecord] {
+        try rows(
+            "\(Self.commitColumns) WHERE commits.parent = ? ORDER BY commits.sequence LIMIT ?", [sequence, limit]
+        ).map(commit)
+    }
+
+    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitRecord] {
+        let sql = """
+            \(Self.commitColumns)
+            WHERE commits.sequence IN (SELECT "commit" FROM commit_provenance WHERE upstream = ?)
+            ORDER BY commits.sequence LIMIT ?
+            """
+        return try rows(sql, [sequence, limit]).map(commit)
+    }
+
+    func lastSequence() throws -> Int64 {
+        try row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")?["seq"] ?? 0
+    }
+
+    func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws {
+        let cursor = try Row.fetchCursor(database, sql: "SELECT * FROM commits ORDER BY sequence")
+        while let row = try cursor.next() { try body(row["sequence"], try SQLiteRows.root(row)) }
+    }
+
+    private func commit(_ row: Row) throws -> CommitRecord {
+        let sequence: Int64 = row["sequence"]
+        let provenance = try integers(
+            "SELECT upstream FROM commit_provenance WHERE \"commit\" = ? ORDER BY position", [sequence])
+        return try SQLiteRows.commit(row, repo: try Self.owner(row), provenance: provenance)
+    }
+
+    // MARK: Pipelines
+
+    private static let inForce = """
+        version = (SELECT MAX(version) FROM pipelines AS other
+                   WHERE other.project = pipelines.project AND other.name = pipelines.name)
+        """
+
+    func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord] {
+        let filter = projects.map { " AND project IN (\(Self.marks($0.count)))" } ?? ""
+        return try rows(
+            "SELECT * FROM pipelines WHERE \(Self.inForce)\(filter) ORDER BY project, name",
+            StatementArguments(projects?.map(\.name) ?? [])
+        ).map(SQLiteRows.pipeline)
+    }
+
+    func pipeline(_ key: PipelineKey) throws -> PipelineRecord? {
+        try row(
+            "SELECT * FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC LIMIT 1",
+            [key.project.name, key.name]
+        ).map(SQLiteRows.pipeline)
+    }
+
+    func pipelineVersions(_ key: PipelineKey) throws -> [PipelineRecord] {
+        try rows(
+            "SELECT * FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC",
+            [key.project.name, key.name]
+        ).map(SQLiteRows.pipeline)
+    }
+
+    func launch(_ key: PipelineKey) throws -> LaunchRecord? {
+        try row("SELECT * FROM launches WHERE project = ? AND pipeline = ?", [key.project.name, key.name])
+            .map(SQLiteRows.launch)
+    }
+
+    func launches() throws -> [LaunchRecord] {
+        try rows("SELECT * FROM launches ORDER BY project, pipeline").map(SQLiteRows.launch)
+    }
+
+    func launch(tokenHash: Digest) throws -> LaunchRecord? {
+        try row("SELECT * FROM launches WHERE token_hash = ?", [SQLiteRows.blob(tokenHash)]).map(SQLiteRows.launch)
+    }
+
+    private static func marks(_ count: Int) -> String {
+        Array(repeating: "?", count: count).joined(separator: ", ")
+    }
+}

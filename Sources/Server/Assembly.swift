@@ -1,0 +1,63 @@
+import API
+import Backends
+import Core
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Logging
+import Pipelines
+import Storage
+import Versioning
+
+/// The whole server, built from its parts: the one place that knows which backends are in use.
+final class Assembly: Sendable {
+    let history: History
+    let logger: Logger
+    private let options: ServerOptions
+    private let clusterID: String
+
+    /// Opens the data folder's catalog and store, recovering what a crash left.
+    init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
+        self.options = options
+        self.logger = logger
+        let catalog = try SQLiteCatalog(path: folder.catalog)
+        let store = try Store(objects: try LocalDisk(folder: folder.segments))
+        let clock = SystemClock()
+        let randomness = SystemRandomness()
+        clusterID = try Self.identity(of: catalog, randomness)
+        history = try History(
+            catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger)
+    }
+
+    /// The cluster's id: made once, kept in the catalog, because clients compare it.
+    private static func identity(of catalog: any Catalog, _ randomness: some Randomness) throws -> String {
+        if let known = try catalog.read({ try $0.setting("cluster_id") }) { return known }
+        let fresh = CommitID(randomness).description
+        try catalog.write { try $0.setSetting("cluster_id", to: fresh) }
+        return fresh
+    }
+
+    func makeRouter() -> RPCRouter<Routes.Transport> {
+        var routes = Routes(callers: Callers(history: history))
+        PFSService(history: history).register(in: &routes)
+        SmallServices(history: history, clusterID: clusterID).register(in: &routes)
+        return routes.router
+    }
+
+    func makeTransport() -> Routes.Transport {
+        Routes.Transport(
+            address: options.host.contains(":")
+                ? .ipv6(host: options.host, port: options.port) : .ipv4(host: options.host, port: options.port),
+            transportSecurity: .plaintext,
+            config: .defaults { config in
+                config.rpc.maxRequestPayloadSize = Limits.messageBytes + 1024
+                config.http2.maxFrameSize = 1 << 20
+                config.http2.targetWindowSize = 8 << 20
+                config.http2.maxConcurrentStreams = 1000
+                config.compression.enabledAlgorithms = .all
+                config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
+                config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+                config.connection.maxGraceTime = .seconds(5)
+            })
+    }
+}

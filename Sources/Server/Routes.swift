@@ -1,0 +1,102 @@
+import Core
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCProtobuf
+import SwiftProtobuf
+import Versioning
+
+/// What a handler knows of a call besides its messages.
+struct Call: Sendable {
+    let principal: Principal
+    let metadata: Metadata
+}
+
+/// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
+struct Routes {
+    typealias Transport = HTTP2ServerTransport.Posix
+
+    private(set) var router = RPCRouter<Transport>()
+    private let callers: Callers
+
+    init(callers: Callers) { self.callers = callers }
+
+    mutating func register(_ service: any RegistrableRPCService) { service.registerMethods(with: &router) }
+
+    mutating func unary<Input: Message, Output: Message>(
+        _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
+    ) {
+        let callers = callers
+        register(method) { (request: StreamingServerRequest<Input>) in
+            try await rpc {
+                let call = try callers.call(request.metadata)
+                let answer = try await handler(try await Self.single(request.messages, method), call)
+                return StreamingServerResponse(single: ServerResponse(message: answer))
+            }
+        }
+    }
+
+    mutating func serverStream<Input: Message, Output: Message>(
+        _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call, RPCWriter<Output>) async throws -> Void
+    ) {
+        let callers = callers
+        register(method) { (request: StreamingServerRequest<Input>) in
+            try await rpc {
+                let call = try callers.call(request.metadata)
+                let message = try await Self.single(request.messages, method)
+                return StreamingServerResponse { writer in
+                    try await rpc { try await handler(message, call, writer) }
+                    return [:]
+                }
+            }
+        }
+    }
+
+    mutating func clientStream<Input: Message, Output: Message>(
+        _ method: MethodDescriptor,
+        _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Output
+    ) {
+        let callers = callers
+        register(method) { (request: StreamingServerRequest<Input>) in
+            try await rpc {
+                let answer = try await handler(request.messages, try callers.call(request.metadata))
+                return StreamingServerResponse(single: ServerResponse(message: answer))
+            }
+        }
+    }
+
+    /// Gives every method of `methods` that has no handler one that says what is missing.
+    mutating func refuse(_ methods: [MethodDescriptor], _ text: @escaping @Sendable (MethodDescriptor) -> String) {
+        for method in methods where !router.hasHandler(forMethod: method) {
+            router.registerHandler(
+                forMethod: method, deserializer: IgnoringDeserializer(), serializer: EmptySerializer()
+            ) { _, _ in
+                throw RPCError(code: .unimplemented, message: text(method))
+            }
+        }
+    }
+
+    private mutating func register<Input: Message, Output: Message>(
+        _ method: MethodDescriptor,
+        _ handler: @escaping @Sendable (StreamingServerRequest<Input>) async throws -> StreamingServerResponse<Output>
+    ) {
+        router.registerHandler(
+            forMethod: method, deserializer: ProtobufDeserializer<Input>(), serializer: ProtobufSerializer<Output>()
+        ) { request, _ in try await handler(request) }
+    }
+
+    private static func single<Input: Sendable>(
+        _ messages: RPCAsyncSequence<Input, any Error>, _ method: MethodDescriptor
+    ) async throws -> Input {
+        for try await message in messages { return message }
+        throw RPCError(code: .invalidArgument, message: "\(method.method) got no request message")
+    }
+}
+
+/// Takes any message and keeps nothing of it.
+private struct IgnoringDeserializer: MessageDeserializer {
+    func deserialize(_ serializedMessageBytes: some GRPCContiguousBytes) throws {}
+}
+
+private struct EmptySerializer: MessageSerializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ message: Void) throws -> Bytes { Bytes(repeating: 0, count: 0) }
+}

@@ -1,0 +1,128 @@
+import API
+import Core
+import GRPCCore
+import SwiftProtobuf
+import Versioning
+
+extension PFSService {
+    func registerCommits(in routes: inout Routes) {
+        routes.unary(Method.StartCommit.descriptor) { (request: PfsV2_StartCommitRequest, call) in
+            let key = try BranchKey(request.branch)
+            let parent = request.hasParent ? try Self.parent(request.parent, of: key) : nil
+            let commit = try await history.transact(as: call.principal) {
+                try $0.startCommit(on: key, parent: parent, description: request.description_p)
+            }
+            return commit.key.message
+        }
+        routes.unary(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
+            let handle = try Self.handle(request.hasCommit, request.commit)
+            try await history.finish(
+                handle, description: request.description_p, error: request.error, force: request.force,
+                as: call.principal)
+            return Google_Protobuf_Empty()
+        }
+        routes.unary(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in
+            let handle = try Self.handle(request.hasCommit, request.commit)
+            let commit = try await history.commit(handle, at: CommitStage(request.wait))
+            return try history.read { try $0.view(commit).message }
+        }
+        routes.serverStream(Method.ListCommit.descriptor) { (request: PfsV2_ListCommitRequest, _, writer) in
+            let query = try CommitQuery(request)
+            try await history.list(query) { try await writer.write($0.listed) }
+        }
+        routes.serverStream(Method.SubscribeCommit.descriptor) { (request: PfsV2_SubscribeCommitRequest, _, writer) in
+            let subscription = try CommitSubscription(request)
+            try await history.subscribe(subscription) { try await writer.write($0.message) }
+        }
+        routes.serverStream(Method.InspectCommitSet.descriptor) { (request: PfsV2_InspectCommitSetRequest, _, writer) in
+            let id = try Self.setID(request.commitSet)
+            for member in try history.commitSet(id) {
+                let commit = request.wait ? try await history.commit(CommitHandle(member.key), at: .finished) : member
+                try await writer.write(try history.read { try $0.view(commit).message })
+            }
+        }
+        routes.serverStream(Method.ListCommitSet.descriptor) { (request: PfsV2_ListCommitSetRequest, _, writer) in
+            let project = request.hasProject && !request.project.name.isEmpty ? ProjectKey(request.project) : nil
+            try await history.listCommitSets(project: project) { id, members in
+                try await writer.write(
+                    .with {
+                        $0.commitSet.id = id.description
+                        $0.commits = members.map(\.listed)
+                    })
+            }
+        }
+    }
+
+    static func handle(_ isPresent: Bool, _ message: PfsV2_Commit) throws -> CommitHandle {
+        guard isPresent else { throw SpileError.invalid("commit cannot be nil") }
+        return try CommitHandle(message)
+    }
+
+    /// A parent is looked for in the branch's repo, whatever repo the caller put with it.
+    private static func parent(_ message: PfsV2_Commit, of key: BranchKey) throws -> CommitHandle? {
+        if message.id.isEmpty && message.branch.name.isEmpty { return nil }
+        return CommitHandle(repo: key.repo, branch: message.hasBranch ? message.branch.name : nil, id: message.id)
+    }
+
+    private static func setID(_ message: PfsV2_CommitSet) throws -> CommitID {
+        guard let id = CommitID(message.id) else {
+            throw SpileError.notFound(
+                "no commits found for commitset \(message.id)", remedy: "a commit set's id has 32 hex digits")
+        }
+        return id
+    }
+}
+
+extension CommitStage {
+    init(_ state: PfsV2_CommitState) {
+        self =
+            switch state {
+            case .ready: .ready
+            case .finishing: .finishing
+            case .finished: .finished
+            default: .started
+            }
+    }
+}
+
+extension CommitOrigin {
+    /// The kind to filter by; nil for every kind.
+    init?(_ kind: PfsV2_OriginKind, all: Bool) throws {
+        if all { return nil }
+        switch kind {
+        case .unknown: return nil
+        case .user: self = .user
+        case .auto: self = .auto
+        default: throw SpileError.invalid("origin kind \(kind) is not in use", remedy: "use USER or AUTO")
+        }
+    }
+}
+
+extension CommitQuery {
+    init(_ request: PfsV2_ListCommitRequest) throws {
+        let repo = try RepoKey(request.repo)
+        func handle(_ isPresent: Bool, _ message: PfsV2_Commit) throws -> CommitHandle? {
+            guard isPresent, !(message.id.isEmpty && message.branch.name.isEmpty) else { return nil }
+            var handle = try CommitHandle(message)
+            if handle.branch == "" && CommitID(handle.id) == nil { handle.branch = nil }
+            return handle
+        }
+        self.init(
+            repo: repo, to: try handle(request.hasTo, request.to), from: try handle(request.hasFrom, request.from),
+            limit: request.number, isReverse: request.reverse,
+            origin: try CommitOrigin(request.originKind, all: request.all),
+            startedBeyond: request.hasStartedTime ? Instant(request.startedTime) : nil)
+    }
+}
+
+extension CommitSubscription {
+    init(_ request: PfsV2_SubscribeCommitRequest) throws {
+        var from: CommitHandle?
+        if request.hasFrom, !(request.from.id.isEmpty && request.from.branch.name.isEmpty) {
+            from = try CommitHandle(request.from)
+        }
+        self.init(
+            repo: try RepoKey(request.repo), branch: request.branch.isEmpty ? nil : request.branch, from: from,
+            stage: CommitStage(request.state), origin: try CommitOrigin(request.originKind, all: request.all))
+    }
+}

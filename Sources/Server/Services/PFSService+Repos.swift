@@ -1,0 +1,99 @@
+import API
+import Core
+import GRPCCore
+import SwiftProtobuf
+import Versioning
+
+extension PFSService {
+    func registerRepos(in routes: inout Routes) {
+        routes.unary(Method.CreateRepo.descriptor) { (request: PfsV2_CreateRepoRequest, call) in
+            let key = try RepoKey(request.repo)
+            try await history.transact(as: call.principal) {
+                try $0.createRepo(key, description: request.description_p, update: request.update)
+            }
+            return Google_Protobuf_Empty()
+        }
+        routes.unary(Method.InspectRepo.descriptor) { (request: PfsV2_InspectRepoRequest, _) in
+            let key = try RepoKey(request.repo)
+            return try history.read { catalog in
+                let repo = try catalog.existingRepo(key)
+                var info = try Self.info(repo, catalog)
+                info.details.sizeBytes = Int64(clamping: try catalog.masterSize(repo: repo.id))
+                return info
+            }
+        }
+        routes.serverStream(Method.ListRepo.descriptor) { (request: PfsV2_ListRepoRequest, _, writer) in
+            for info in try list(request) { try await writer.write(info) }
+        }
+        routes.unary(Method.DeleteRepo.descriptor) { (request: PfsV2_DeleteRepoRequest, call) in
+            guard request.hasRepo else { throw SpileError.invalid("no repo specified") }
+            let key = try RepoKey(request.repo)
+            let deleted = try await history.transact(as: call.principal) { transaction in
+                if try transaction.catalog.repo(key) != nil { try transaction.refusePipelineRepo(key) }
+                return try transaction.deleteRepo(key, force: request.force)
+            }
+            return PfsV2_DeleteRepoResponse.with { $0.deleted = deleted }
+        }
+        routes.unary(Method.DeleteRepos.descriptor) { (request: PfsV2_DeleteReposRequest, call) in
+            let projects: [ProjectKey]? = request.all ? nil : request.projects.map(ProjectKey.init)
+            let keys = try await history.transact(as: call.principal) {
+                try $0.deleteRepos(in: projects, force: request.force)
+            }
+            return PfsV2_DeleteReposResponse.with { $0.repos = keys.map(\.message) }
+        }
+        routes.unary(Method.ReposSummary.descriptor) { (request: PfsV2_ReposSummaryRequest, _) in
+            try PfsV2_ReposSummaryResponse.with { response in
+                response.summaries = try request.projects.compactMap { try summary(ProjectKey($0.name)) }
+            }
+        }
+    }
+
+    private static func info(_ repo: RepoRecord, _ catalog: any CatalogReader) throws -> PfsV2_RepoInfo {
+        let branches = try catalog.branches(repo: repo.id)
+        return .with {
+            $0.repo = repo.key.message
+            $0.created = repo.createdAt.message
+            $0.description_p = repo.description
+            $0.branches = branches.map { $0.key.message }
+            $0.metadata = repo.metadata
+        }
+    }
+
+    private func list(_ request: PfsV2_ListRepoRequest) throws -> [PfsV2_RepoInfo] {
+        var type: RepoType?
+        if !request.type.isEmpty {
+            guard let known = RepoType(rawValue: request.type) else {
+                throw SpileError.invalid(
+                    "repo type \"\(request.type)\" is unknown", remedy: "use user, meta, spec or none")
+            }
+            type = known
+        }
+        let projects = request.projects.isEmpty ? nil : request.projects.map(ProjectKey.init)
+        return try history.read { catalog in
+            var repos = try catalog.repos(in: projects, type: type)
+            if request.hasPage {
+                let size = Int(clamping: request.page.pageSize)
+                let (start, overflows) = Int(clamping: request.page.pageIndex).multipliedReportingOverflow(by: size)
+                repos = overflows || start < 0 ? [] : Array(repos.dropFirst(start).prefix(max(0, size)))
+            }
+            return try repos.map { repo in
+                var info = try Self.info(repo, catalog)
+                info.sizeBytesUpperBound = Int64(clamping: try catalog.masterSize(repo: repo.id))
+                return info
+            }
+        }
+    }
+
+    private func summary(_ project: ProjectKey) throws -> PfsV2_ReposSummary? {
+        try history.read { catalog in
+            let repos = try catalog.repos(in: [project], type: .user)
+            guard !repos.isEmpty else { return nil }
+            let size = try repos.reduce(0 as UInt64) { try $0 + catalog.masterSize(repo: $1.id) }
+            return .with {
+                $0.project = project.message
+                $0.userRepoCount = Int64(repos.count)
+                $0.sizeBytes = Int64(clamping: size)
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import API
+import Core
+import GRPCCore
+import SwiftProtobuf
+import Versioning
+
+/// `pfs_v2.API`: messages to calls of ``History`` and back. One extension per noun.
+struct PFSService: Sendable {
+    let history: History
+
+    typealias Method = PfsV2_API.Method
+
+    func register(in routes: inout Routes) {
+        registerProjects(in: &routes)
+        registerRepos(in: &routes)
+        registerBranches(in: &routes)
+        registerCommits(in: &routes)
+        registerWrites(in: &routes)
+        registerReads(in: &routes)
+        registerAdministration(in: &routes)
+    }
+}
+
+extension PFSService {
+    private func registerProjects(in routes: inout Routes) {
+        routes.unary(Method.CreateProject.descriptor) { (request: PfsV2_CreateProjectRequest, call) in
+            try await history.transact(as: call.principal) {
+                try $0.createProject(
+                    ProjectKey(request.project), description: request.description_p, update: request.update)
+            }
+            return Google_Protobuf_Empty()
+        }
+        routes.unary(Method.InspectProject.descriptor) { (request: PfsV2_InspectProjectRequest, _) in
+            guard request.hasProject else { throw SpileError.invalid("validate request: project is missing") }
+            return try project(ProjectKey(request.project)).message
+        }
+        routes.unary(Method.InspectProjectV2.descriptor) { (request: PfsV2_InspectProjectV2Request, _) in
+            guard request.hasProject else { throw SpileError.invalid("validate request: project is missing") }
+            let project = try project(ProjectKey(request.project))
+            return PfsV2_InspectProjectV2Response.with {
+                $0.info = project.message
+                $0.defaultsJson = "{}"
+            }
+        }
+        routes.serverStream(Method.ListProject.descriptor) { (_: PfsV2_ListProjectRequest, _, writer) in
+            for project in try history.read({ try $0.projects() }) { try await writer.write(project.message) }
+        }
+        routes.unary(Method.DeleteProject.descriptor) { (request: PfsV2_DeleteProjectRequest, call) in
+            try await history.transact(as: call.principal) { try $0.deleteProject(ProjectKey(request.project)) }
+            return Google_Protobuf_Empty()
+        }
+    }
+
+    private func project(_ key: ProjectKey) throws -> ProjectRecord {
+        guard let project = try history.read({ try $0.project(key) }) else { throw SpileError.projectNotFound(key) }
+        return project
+    }
+
+    private func registerAdministration(in routes: inout Routes) {
+        routes.serverStream(Method.Fsck.descriptor) { (_: PfsV2_FsckRequest, _, writer) in
+            var findings: [HistoryFinding] = []
+            try history.check { findings.append($0) }
+            for finding in findings {
+                try await writer.write(PfsV2_FsckResponse.with { $0.error = finding.description })
+            }
+        }
+        routes.unary(Method.DeleteAll.descriptor) { (_: Google_Protobuf_Empty, call) in
+            try await history.transact(as: call.principal) { transaction in
+                try transaction.deleteEverything()
+            }
+            return Google_Protobuf_Empty()
+        }
+    }
+}

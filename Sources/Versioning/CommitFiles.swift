@@ -1,0 +1,74 @@
+import Core
+import Storage
+
+/// The files of one commit, read only (`pfs.md` §4.7).
+///
+/// Everything is lazy: cost and memory follow what is asked for, not the size of the commit. Calls block on disk.
+package struct CommitFiles: Sendable {
+    package let store: Store
+    package let commit: CommitRecord
+    /// Restricts to the content of one datum; empty means all.
+    package let datum: String
+    var root: Root { commit.root }
+
+    package init(store: Store, commit: CommitRecord, datum: String = "") {
+        self.store = store
+        self.commit = commit
+        self.datum = datum
+    }
+
+    /// The file or directory at a literal path, or nil. The root of an empty commit is not there.
+    package func inspect(_ path: String) throws -> FileView? {
+        let path = FilePath.clean(path)
+        if path != "/", let file = try file(path) { return file }
+        return try directory(path == "/" ? "/" : path + "/")
+    }
+
+    /// The file at a cleaned path, or nil.
+    func file(_ path: String) throws -> FileView? {
+        var cursor = store.scan(root, from: .first(of: path), upTo: .after(path))
+        while let (key, entry) = try cursor.next() {
+            if accepts(key) { return view(key, entry) }
+        }
+        return nil
+    }
+
+    /// The directory at a path ending in `/`, or nil if nothing is below it.
+    package func directory(_ path: String) throws -> FileView? {
+        let sum = try store.aggregate(root, from: .first(under: path), upTo: .after(under: path))
+        guard sum.entries > 0 else { return nil }
+        return FileView(path: path, datum: "", size: sum.bytes, digest: sum.fingerprint.digest, entry: nil)
+    }
+
+    func accepts(_ key: TreeKey) -> Bool { datum.isEmpty || datum == key.datum }
+
+    func view(_ key: TreeKey, _ entry: FileEntry) -> FileView {
+        FileView(path: key.path, datum: key.datum, size: entry.size, digest: entry.digest, entry: entry)
+    }
+}
+
+/// A page of a listing: where it begins, which way it goes, how much it holds.
+package struct Page: Sendable {
+    /// The path after which (going backward: before which) the page begins; empty means from the end.
+    package var marker: String
+    /// 0 means all.
+    package var limit: Int
+    package var isReverse: Bool
+
+    package init(marker: String = "", limit: Int = 0, isReverse: Bool = false) {
+        self.marker = marker
+        self.limit = limit
+        self.isReverse = isReverse
+    }
+
+    package static let all = Page()
+
+    /// Checks the rules of `pfs.md` §4.7.
+    package func validate() throws(SpileError) {
+        if limit > Limits.filesPerPage {
+            throw .invalid("cannot return more than \(Limits.filesPerPage) files at a time")
+        }
+        if limit < 0 { throw .invalid("number must not be negative") }
+        if isReverse && limit == 0 { throw .invalid("number must be > 0 when reverse is true") }
+    }
+}

@@ -1,0 +1,166 @@
+import Core
+import Foundation
+import Logging
+import Storage
+
+/// Group commit: one thread takes all changes that are waiting, writes and syncs their slots once, commits the catalog
+/// once, and answers all.
+///
+/// The thread owns the commit segment's writer and is the only one that writes the catalog. The queue is guarded by
+/// `condition`. `@unchecked Sendable`: `queue` and `isClosing` are touched only while `condition` is held, `slots` only
+/// by the thread.
+final class Committer: @unchecked Sendable {
+    /// The most operations in one batch, so that the first of them is not kept waiting for the last.
+    static let batchLimit = 256
+
+    private let catalog: any Catalog
+    private let slots: SlotWriter
+    private let world: TransactionWorld
+    private let events: EventHub
+    private let logger: Logger
+    private let condition = NSCondition()
+    private var queue: [any Operation] = []
+    private var isClosing = false
+    private var hasEnded = false
+
+    init(catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, logger: Logger) {
+        self.catalog = catalog
+        self.slots = slots
+        self.world = world
+        self.events = events
+        self.logger = logger
+        let thread = Thread { [self] in run() }
+        thread.name = "committer"
+        thread.stackSize = 4 << 20
+        thread.start()
+    }
+
+    /// Queues `body` and returns its result once it is durable (I4).
+    func perform<Result: Sendable>(
+        as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let operation = QueuedOperation(principal: principal, body: body, continuation: continuation)
+            condition.lock()
+            if isClosing {
+                condition.unlock()
+                operation.fail(SpileError(.unavailable, "the server is shutting down", remedy: "retry later"))
+                return
+            }
+            queue.append(operation)
+            condition.signal()
+            condition.unlock()
+        }
+    }
+
+    /// Refuses new operations, finishes those that wait, ends the thread. Blocks until it has ended.
+    func close() {
+        condition.lock()
+        isClosing = true
+        condition.broadcast()
+        while !hasEnded { condition.wait() }
+        condition.unlock()
+    }
+
+    private func run() {
+        while let batch = take() { commit(batch) }
+        condition.lock()
+        hasEnded = true
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    private func take() -> [any Operation]? {
+        condition.lock()
+        defer { condition.unlock() }
+        while queue.isEmpty {
+            if isClosing { return nil }
+            condition.wait()
+        }
+        guard queue.count > Self.batchLimit else {
+            defer { queue.removeAll(keepingCapacity: true) }
+            return queue
+        }
+        defer { queue.removeFirst(Self.batchLimit) }
+        return Array(queue[..<Self.batchLimit])
+    }
+
+    private func commit(_ batch: [any Operation]) {
+        var touched: Set<Int64> = []
+        do {
+            try catalog.write { writer in
+                for operation in batch {
+                    let transaction = HistoryTransaction(
+                        catalog: writer, slots: slots, world: world, principal: operation.principal)
+                    operation.run(transaction, alone: batch.count == 1)
+                    if !operation.hasFailed { touched.formUnion(transaction.touchedRepos) }
+                }
+                if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }
+                // I1, I2: what the new rows name is durable before the rows are.
+                try slots.sync()
+            }
+        } catch is AbandonedBatch {
+            touched = []
+        } catch {
+            slots.rollback()
+            logger.error("a batch of \(batch.count) changes was not committed", metadata: ["error": "\(error)"])
+            for operation in batch { operation.fail(error) }
+            return
+        }
+        // I4: answers and events only after the rows are durable.
+        events.publish(repos: touched)
+        for operation in batch { operation.answer() }
+    }
+
+    private struct AbandonedBatch: Error {}
+}
+
+/// One queued change, its type erased.
+private protocol Operation: AnyObject {
+    var principal: Principal { get }
+    var hasFailed: Bool { get }
+    func run(_ transaction: HistoryTransaction, alone: Bool)
+    /// Gives the caller the result, or the body's own error.
+    func answer()
+    /// Gives the caller `error` in place of the result.
+    func fail(_ error: any Error)
+}
+
+/// `@unchecked Sendable` is not needed: it is handed from the caller to the committer's thread under the queue's lock
+/// and used by that thread alone.
+private final class QueuedOperation<Value: Sendable>: Operation {
+    let principal: Principal
+    private let body: @Sendable (HistoryTransaction) throws -> Value
+    private let continuation: CheckedContinuation<Value, any Error>
+    private var outcome: Result<Value, any Error>?
+
+    init(
+        principal: Principal, body: @escaping @Sendable (HistoryTransaction) throws -> Value,
+        continuation: CheckedContinuation<Value, any Error>
+    ) {
+        self.principal = principal
+        self.body = body
+        self.continuation = continuation
+    }
+
+    var hasFailed: Bool {
+        if case .failure = outcome { true } else { false }
+    }
+
+    func run(_ transaction: HistoryTransaction, alone: Bool) {
+        outcome = Result {
+            if alone { return try body(transaction) }
+            return try transaction.catalog.savepoint { try body(transaction) }
+        }
+    }
+
+    func answer() {
+        guard let outcome else { return fail(SpileError.bug("an operation was answered before it ran")) }
+        continuation.resume(with: outcome)
+    }
+
+    func fail(_ error: any Error) {
+        if case .failure(let own) = outcome { return continuation.resume(throwing: own) }
+        continuation.resume(throwing: error)
+    }
+}

@@ -1,0 +1,74 @@
+import Core
+import Storage
+
+/// What a commit must not hold (`pfs.md` §1.7): a path that is both a file and a directory, or a path that two datums
+/// wrote. The cost follows what differs from the base, which is known to be good.
+package struct ContentCheck: Sendable {
+    package let base: Root
+    package let root: Root
+    /// Empty if all is well, else what is wrong.
+    package let error: String
+
+    package init(store: Store, base: Root, root: Root) throws {
+        self.base = base
+        self.root = root
+        error = root.digest == base.digest ? "" : try Self.firstCollision(store, base: base, root: root)
+    }
+
+    private static func firstCollision(_ store: Store, base: Root, root: Root) throws -> String {
+        var changes = store.diff(base, root, from: nil, upTo: nil)
+        var known = KnownDirectories()
+        var last: TreeKey?
+        while let change = try changes.next() {
+            guard change.new != nil, change.old == nil else { continue }
+            let path = change.key.path
+            if let last, last.path == path {
+                return "duplicate path output by different datums (\(path) from \(last.datum) and \(path) from "
+                    + "\(change.key.datum))"
+            }
+            last = change.key
+            for directory in known.enter(path) where try holdsFile(store, root, directory) {
+                return "file / directory path collision (\(directory))"
+            }
+            if !base.isEmpty, try holdsDirectory(store, root, path) {
+                return "file / directory path collision (\(path))"
+            }
+        }
+        return ""
+    }
+
+    private static func holdsFile(_ store: Store, _ root: Root, _ path: String) throws -> Bool {
+        if try store.entry(root, path: path, datum: FilePath.defaultDatum) != nil { return true }
+        var cursor = store.scan(root, from: .first(of: path), upTo: .after(path))
+        return try cursor.next() != nil
+    }
+
+    private static func holdsDirectory(_ store: Store, _ root: Root, _ path: String) throws -> Bool {
+        var cursor = store.scan(root, from: .first(under: path + "/"), upTo: .after(under: path + "/"))
+        return try cursor.next() != nil
+    }
+}
+
+/// Tells which directories of a path were not seen with the path before it; paths come sorted.
+private struct KnownDirectories {
+    private var stack: [String] = []
+
+    /// The directories above `path` (without trailing `/`, the root left out) that are new.
+    mutating func enter(_ path: String) -> [String] {
+        var fresh: [String] = []
+        var depth = 0
+        for index in path.indices.dropFirst() where path[index] == "/" {
+            let directory = String(path[..<index])
+            if depth < stack.count && stack[depth] == directory {
+                depth += 1
+                continue
+            }
+            stack.removeSubrange(min(depth, stack.count)...)
+            stack.append(directory)
+            fresh.append(directory)
+            depth += 1
+        }
+        stack.removeSubrange(min(depth, stack.count)...)
+        return fresh
+    }
+}

@@ -1,0 +1,160 @@
+import Core
+
+/// Which commits a listing holds (`pfs.md` §4.4, ListCommit).
+package struct CommitQuery: Sendable {
+    package var repo: RepoKey
+    /// Where to begin and then follow parents; needed for `from`.
+    package var to: CommitHandle?
+    /// Where to stop, itself left out.
+    package var from: CommitHandle?
+    /// 0 means all.
+    package var limit: Int64
+    package var isReverse: Bool
+    package var origin: CommitOrigin?
+    /// Without `to`: only commits started strictly before (in reverse: after) this.
+    package var startedBeyond: Instant?
+
+    package init(
+        repo: RepoKey, to: CommitHandle? = nil, from: CommitHandle? = nil, limit: Int64 = 0, isReverse: Bool = false,
+        origin: CommitOrigin? = nil, startedBeyond: Instant? = nil
+    ) {
+        self.repo = repo
+        self.to = to
+        self.from = from
+        self.limit = limit
+        self.isReverse = isReverse
+        self.origin = origin
+        self.startedBeyond = startedBeyond
+    }
+}
+
+extension History {
+    /// Delivers the commits that `query` asks for, a page of the catalog at a time: memory does not grow with history.
+    package func list(_ query: CommitQuery, _ deliver: (CommitView) async throws -> Void) async throws {
+        var left = query.limit <= 0 ? Int64.max : query.limit
+        let take: (CommitView) async throws -> Bool = { view in
+            if let origin = query.origin, view.record.origin != origin { return true }
+            if let bound = query.startedBeyond, query.to == nil {
+                guard query.isReverse ? view.record.started > bound : view.record.started < bound else { return true }
+            }
+            try await deliver(view)
+            left -= 1
+            return left > 0
+        }
+        if query.to != nil || query.from != nil { try await listLineage(query, take) } else { try await listRepo(query, take) }
+    }
+
+    private func listRepo(_ query: CommitQuery, _ take: (CommitView) async throws -> Bool) async throws {
+        let repo: Int64? = try query.repo.name.isEmpty ? nil : read { try $0.existingRepo(query.repo).id }
+        var cursor: Int64?
+        while true {
+            let page = try read { catalog in
+                try catalog.commits(
+                    repo: repo, order: query.isReverse ? .oldestFirst : .newestFirst, beyond: cursor, limit: 200
+                ).map(catalog.view)
+            }
+            guard let last = page.last else { return }
+            for view in page { guard try await take(view) else { return } }
+            cursor = last.record.sequence
+        }
+    }
+
+    private func listLineage(_ query: CommitQuery, _ take: (CommitView) async throws -> Bool) async throws {
+        guard let to = query.to else {
+            throw SpileError.invalid("cannot use `from` commit without `to` commit", remedy: "give both")
+        }
+        guard !query.isReverse else { throw SpileError.invalid("cannot use `reverse` while also using `from` or `to`") }
+        for handle in [to, query.from].compactMap({ $0 }) where handle.repo != query.repo {
+            throw SpileError.invalid("`from` and `to` commits need to be from repo \(query.repo)")
+        }
+        let (start, stop) = try read { catalog in
+            (try catalog.existingCommit(to).sequence, try query.from.map { try catalog.existingCommit($0).sequence })
+        }
+        var next: Int64? = start
+        while let sequence = next, sequence != stop {
+            let page = try read { catalog -> [CommitView] in
+                var page: [CommitView] = []
+                var next: Int64? = sequence
+                while let sequence = next, sequence != stop, page.count < 200 {
+                    let record = try catalog.knownCommit(sequence)
+                    page.append(try catalog.view(record))
+                    next = record.parent
+                }
+                return page
+            }
+            for view in page { guard try await take(view) else { return } }
+            next = page.last?.record.parent
+        }
+    }
+
+    /// The commits that carry a set id and, before them, those of older sets that they derive from, in the order they
+    /// were made (`pfs.md` §4.5).
+    package func commitSet(_ id: CommitID) throws -> [CommitRecord] {
+        try read { catalog in
+            let members = try catalog.commits(set: id)
+            guard !members.isEmpty else { throw SpileError.notFound("no commits found for commitset \(id)") }
+            var found = Dictionary(uniqueKeysWithValues: members.map { ($0.sequence, $0) })
+            var queue = members.flatMap(\.provenance)
+            while let sequence = queue.popLast() {
+                guard found[sequence] == nil else { continue }
+                let commit = try catalog.knownCommit(sequence)
+                found[sequence] = commit
+                queue += commit.provenance
+            }
+            return found.values.sorted { $0.sequence < $1.sequence }
+        }
+    }
+
+    /// Delivers commit sets, newest first; with a project, those with a commit in it.
+    package func listCommitSets(
+        project: ProjectKey?, _ deliver: (CommitID, [CommitView]) async throws -> Void
+    ) async throws {
+        var cursor: Int64?
+        while true {
+            let page = try read { catalog in
+                try catalog.commitSets(beyond: cursor, limit: 100).map { set in
+                    (set.id, set.sequence, try catalog.commits(set: set.id).map(catalog.view))
+                }
+            }
+            guard let last = page.last else { return }
+            for (id, _, members) in page {
+                if let project, !members.contains(where: { $0.record.key.repo.project == project }) { continue }
+                try await deliver(id, members)
+            }
+            cursor = last.1
+        }
+    }
+
+    /// The files of the commit that `handle` names, as they stand now.
+    package func files(_ handle: CommitHandle, datum: String = "") throws -> CommitFiles {
+        CommitFiles(store: store, commit: try read { try $0.existingCommit(handle) }, datum: datum)
+    }
+
+    /// The files of the parent of `commit`, or of an empty commit where it has none.
+    package func parentFiles(of commit: CommitRecord) throws -> CommitFiles {
+        guard let parent = commit.parent else {
+            var empty = commit
+            empty.root = .empty
+            return CommitFiles(store: store, commit: empty)
+        }
+        return CommitFiles(store: store, commit: try read { try $0.knownCommit(parent) })
+    }
+
+    /// Finishes a commit, the check of its content made beside the committer so that a large one holds up nobody.
+    package func finish(
+        _ handle: CommitHandle, description: String, error: String, force: Bool, as principal: Principal
+    ) async throws {
+        var check: ContentCheck?
+        if error.isEmpty {
+            let (commit, base) = try read { catalog in
+                let commit = try catalog.existingCommit(handle)
+                return (commit, try catalog.inheritedRoot(from: commit.parent))
+            }
+            if commit.isOpen { check = try ContentCheck(store: store, base: base, root: commit.root) }
+        }
+        let checked = check
+        _ = try await transact(as: principal) {
+            try $0.finishCommit(handle, description: description, error: error, force: force, checked: checked)
+        }
+    }
+}

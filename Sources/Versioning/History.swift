@@ -1,0 +1,73 @@
+import Core
+import Logging
+import Storage
+
+/// What transactions need besides the catalog's rows.
+struct TransactionWorld: Sendable {
+    let store: Store
+    let clock: any Clock
+    let randomness: any Randomness
+}
+
+/// The versioned store: projects, repos, branches, commits and their files.
+///
+/// Changes go through ``transact(as:_:)``, are grouped with others and durable when it returns. Reads take a snapshot of
+/// the catalog and block shortly; call them from threads that may block. Any task may call anything.
+package final class History: Sendable {
+    package let store: Store
+    package let clock: any Clock
+    package let randomness: any Randomness
+    /// Announces, by repo, that something became durable.
+    package let events: EventHub
+    let catalog: any Catalog
+    private let committer: Committer
+
+    /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
+    package init(
+        catalog: any Catalog, store: Store, clock: any Clock, randomness: any Randomness, logger: Logger
+    ) throws {
+        self.store = store
+        self.clock = clock
+        self.randomness = randomness
+        self.catalog = catalog
+        events = EventHub()
+        try Self.prepare(catalog, now: clock.now())
+        committer = Committer(
+            catalog: catalog, slots: try store.makeCommitWriter(),
+            world: TransactionWorld(store: store, clock: clock, randomness: randomness), events: events,
+            logger: logger)
+    }
+
+    private static func prepare(_ catalog: any Catalog, now: Instant) throws {
+        guard try catalog.read({ try $0.setting("prepared") }) == nil else { return }
+        try catalog.write { writer in
+            if try writer.project(.standard) == nil {
+                _ = try writer.insert(ProjectRecord(key: .standard, description: "", createdAt: now))
+            }
+            try writer.setSetting("prepared", to: "1")
+        }
+    }
+
+    /// Runs `body` in one durable transaction with a fresh commit-set id and returns what it returns.
+    ///
+    /// `body` runs on the committer's thread beside nothing else: it must not block or wait. If it throws, all its
+    /// changes vanish and the error is thrown here. Transient errors (disk full, shutting down) may be retried.
+    package func transact<Result: Sendable>(
+        as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
+    ) async throws -> Result {
+        try await committer.perform(as: principal, body)
+    }
+
+    /// Runs `body` on one snapshot of the catalog.
+    package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {
+        try catalog.read(body)
+    }
+
+    /// Finishes what waits, then refuses everything. Blocks.
+    package func close() throws {
+        events.close()
+        committer.close()
+        try store.close()
+        try catalog.close()
+    }
+}

@@ -1,0 +1,90 @@
+import Core
+import Storage
+
+extension HistoryTransaction {
+    /// Opens a commit as the new head of a branch, which is made if missing (`pfs.md` §4.4).
+    package func startCommit(
+        on key: BranchKey, parent: CommitHandle?, description: String
+    ) throws -> CommitRecord {
+        let (branch, parent) = try prepareCommit(on: key, parent: parent)
+        return try insertCommit(on: branch, parent: parent, origin: .user, description: description, isOpen: true)
+    }
+
+    /// Closes an open commit: a change of state and nothing more, so it is readable at once.
+    ///
+    /// A path that is both a file and a directory, or that two datums wrote, makes it a commit in error. `checked` is the
+    /// outcome of that check if the caller has made it beforehand for the root the commit still has.
+    package func finishCommit(
+        _ handle: CommitHandle, description: String, error: String, force: Bool, checked: ContentCheck? = nil
+    ) throws -> CommitRecord {
+        var commit = try catalog.existingCommit(handle)
+        try authorizeWrite(to: commit.key.repo)
+        guard commit.isOpen else { throw SpileError.alreadyFinished(commit.key) }
+        try refuseTransformOutput(commit, force: force)
+        commit.finishing = now
+        commit.finished = now
+        if !description.isEmpty { commit.description = description }
+        commit.error = error
+        if error.isEmpty {
+            let base = try catalog.inheritedRoot(from: commit.parent)
+            if let checked, checked.base.digest == base.digest, checked.root.digest == commit.root.digest {
+                commit.error = checked.error
+            } else {
+                commit.error = try ContentCheck(store: store, base: base, root: commit.root).error
+            }
+        }
+        try catalog.update(commit)
+        touch(repo: commit.repo)
+        return commit
+    }
+
+    /// The commits of a repo that are still open and head a branch, oldest first.
+    package func openCommits(in repo: RepoKey) throws -> [CommitRecord] {
+        guard let record = try catalog.repo(repo) else { return [] }
+        return try catalog.branches(repo: record.id).compactMap(\.head)
+            .map { try catalog.knownCommit($0) }
+            .filter(\.isOpen).sorted { $0.sequence < $1.sequence }
+    }
+
+    /// Finds or makes the branch and the parent that a new commit needs, and refuses where the rules forbid one.
+    func prepareCommit(on key: BranchKey, parent handle: CommitHandle?) throws -> (BranchRecord, CommitRecord?) {
+        try authorizeWrite(to: key.repo)
+        guard !key.name.isEmpty else { throw SpileError.domain("branch must be specified") }
+        let repo = try catalog.existingRepo(key.repo)
+        var branch: BranchRecord
+        if let existing = try catalog.branch(repo: repo.id, name: key.name) {
+            branch = existing
+            try refuseOutputBranch(branch)
+        } else {
+            try NameRules.checkBranch(key.name)
+            branch = BranchRecord(
+                repo: repo.id, key: key, createdAt: now, updatedAt: now, createdBy: principal.name)
+            branch.id = try catalog.insert(branch)
+        }
+        let parent: CommitRecord? =
+            if let handle {
+                try catalog.existingCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))
+            } else {
+                try branch.head.map { try catalog.knownCommit($0) }
+            }
+        if let parent, parent.isOpen { throw SpileError.parentUnfinished(parent.key) }
+        return (branch, parent)
+    }
+
+    /// Only the code of its own pipeline starts commits on a branch that derives from others.
+    private func refuseOutputBranch(_ branch: BranchRecord) throws {
+        guard !branch.provenance.isEmpty else { return }
+        if case .launch = principal { return }
+        if case .server = principal { return }
+        throw SpileError.domain(
+            "cannot start a commit on an output branch: \(branch.key)",
+            remedy: "its pipeline writes it; write to another branch or repo")
+    }
+
+    private func refuseTransformOutput(_ commit: CommitRecord, force: Bool) throws {
+        guard !force, !commit.provenance.isEmpty, principal != .server else { return }
+        let key = PipelineKey(project: commit.key.repo.project, name: commit.key.repo.name)
+        guard try catalog.pipeline(key)?.kind == .transform else { return }
+        throw SpileError.domain("cannot finish a pipeline output or meta commit, use 'stop job' instead: \(commit.key)")
+    }
+}

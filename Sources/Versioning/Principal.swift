@@ -1,0 +1,20 @@
+import Core
+
+/// On whose behalf a call is made.
+package enum Principal: Sendable, Equatable {
+    /// The server itself.
+    case server
+    /// A caller from outside; the name is empty where authentication is off.
+    case user(String)
+    /// Code of a pipeline, known by the token of its launch. It may write its own output repo and nothing else.
+    case launch(PipelineKey, epoch: Int64)
+
+    /// What `CommitInfo.created_by` says.
+    package var name: String {
+        switch self {
+        case .server: ""
+        case .user(let name): name
+        case .launch(let pipeline, _): "pipeline:\(pipeline)"
+        }
+    }
+}

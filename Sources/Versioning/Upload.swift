@@ -1,0 +1,199 @@
+import Core
+import Storage
+
+/// One ModifyFile stream (`pfs.md` §4.6): collects changes, then makes them one layer of an open commit or one commit of
+/// its own, whole or not at all.
+///
+/// Owned by one task; calls block on disk. Nothing is visible before ``finish(metadata:)`` returns, and dropping an
+/// upload leaves only bytes that nothing refers to.
+package final class Upload {
+    fileprivate enum Target: Sendable {
+        case openCommit(CommitKey)
+        case newCommit(BranchKey)
+    }
+
+    private let history: History
+    private let principal: Principal
+    private let target: Target
+    private let changes: ChangeWriter
+    private var isDone = false
+
+    /// Decides where the stream goes; throws at once what could only fail at the end.
+    package init(to handle: CommitHandle, in history: History, as principal: Principal) throws {
+        self.history = history
+        self.principal = principal
+        target = try history.read { try Self.target(handle, $0, principal) }
+        changes = history.store.beginChanges()
+    }
+
+    deinit { if !isDone { changes.abandon() } }
+
+    /// Appends `bytes` to the file at `path`; none at all makes sure that the file exists.
+    package func add(path: String, datum: String, bytes: UnsafeRawBufferPointer) throws {
+        try changes.add(path: FilePath.validated(path), datum: Self.tag(datum), bytes: bytes)
+    }
+
+    /// Removes the file at `path`, or everything below it where it ends in `/`. Missing targets are no error.
+    package func delete(path: String, datum: String) throws {
+        let cleaned = FilePath.clean(path)
+        if path.hasSuffix("/") || cleaned == "/" {
+            try changes.deleteTree(prefix: cleaned == "/" ? "/" : cleaned + "/", datum: Self.tag(datum))
+        } else {
+            try changes.delete(path: cleaned, datum: Self.tag(datum))
+        }
+    }
+
+    /// Copies a file or a directory by reference; a missing source copies nothing.
+    package func copy(from source: FileReference, to path: String, datum: String, append: Bool) throws {
+        let destination = try FilePath.clean(path) == "/" ? "/" : FilePath.validated(path)
+        let origin = FilePath.clean(source.path)
+        let commit = try history.read { try $0.existingCommit(source.commit) }
+        let tag = Self.tag(datum)
+        var file = history.store.scan(commit.root, from: .first(of: origin), upTo: .after(origin))
+        while let (key, entry) = try file.next() {
+            guard source.datum.isEmpty || source.datum == key.datum else { continue }
+            guard destination != "/" else { throw SpileError.domain("cannot copy a file to /: name the target file") }
+            try changes.put(entry, path: destination, datum: tag, append: append)
+        }
+        let below = origin == "/" ? "/" : origin + "/"
+        var tree = history.store.scan(commit.root, from: .first(under: below), upTo: .after(under: below))
+        while let (key, entry) = try tree.next() {
+            guard source.datum.isEmpty || source.datum == key.datum else { continue }
+            let rest = key.path.dropFirst(below.utf8.count)
+            try changes.put(
+                entry, path: destination == "/" ? "/\(rest)" : "\(destination)/\(rest)", datum: tag, append: append)
+        }
+    }
+
+    /// Makes the changes durable and visible and returns the commit that holds them.
+    package func finish(metadata: [String: String] = [:]) async throws -> CommitKey {
+        isDone = true
+        let set = try changes.finish()
+        guard set.isLarge else {
+            let target = target
+            return try await history.transact(as: principal) { try Self.write(set, to: target, $0, metadata) }
+        }
+        return try await finishLarge(set, metadata: metadata)
+    }
+
+    /// A large set is applied here, beside the committer, and handed over as a finished tree; if the tree below it has
+    /// moved meanwhile it is applied again, and after a few times within the transaction, which always ends it.
+    private func finishLarge(_ set: ChangeSet, metadata: [String: String]) async throws -> CommitKey {
+        let target = target
+        for _ in 0..<3 {
+            let base = try history.read { try Self.base(of: target, $0) }
+            let root = try history.store.applyLarge(set, to: base)
+            let check = try ContentCheck(store: history.store, base: base, root: root)
+            let result = try await history.transact(as: principal) {
+                try Self.swap(from: base, to: root, check, target: target, $0, metadata)
+            }
+            if let result { return result }
+        }
+        return try await history.transact(as: principal) { try Self.write(set, to: target, $0, metadata) }
+    }
+
+    // MARK: Inside the transaction
+
+    private static func write(
+        _ set: ChangeSet, to target: Target, _ transaction: HistoryTransaction, _ metadata: [String: String]
+    ) throws -> CommitKey {
+        try transaction.put(target, metadata) { base in
+            let root = try transaction.store.apply(set, to: base, through: transaction.slots)
+            return (root, nil)
+        }
+    }
+
+    /// Nil if the tree is no longer `base`.
+    private static func swap(
+        from base: Root, to root: Root, _ check: ContentCheck, target: Target, _ transaction: HistoryTransaction,
+        _ metadata: [String: String]
+    ) throws -> CommitKey? {
+        do {
+            return try transaction.put(target, metadata) { current in
+                guard current.digest == base.digest else { throw BaseMoved() }
+                return (root, check)
+            }
+        } catch is BaseMoved {
+            return nil
+        }
+    }
+
+    private struct BaseMoved: Error {}
+
+    private static func base(of target: Target, _ catalog: any CatalogReader) throws -> Root {
+        switch target {
+        case .openCommit(let key): return try catalog.existingCommit(CommitHandle(key)).root
+        case .newCommit(let key):
+            let repo = try catalog.existingRepo(key.repo)
+            return try catalog.inheritedRoot(from: try catalog.branch(repo: repo.id, name: key.name)?.head)
+        }
+    }
+
+    // MARK: Choosing the target (`pfs.md` §4.6.1)
+
+    private static func target(
+        _ handle: CommitHandle, _ catalog: any CatalogReader, _ principal: Principal
+    ) throws -> Target {
+        var handle = handle
+        if handle.branch == "", !handle.id.isEmpty, CommitID(handle.id) == nil, NameRules.isPlain(handle.id) {
+            handle = CommitHandle(repo: handle.repo, branch: handle.id)
+        }
+        let branch = handle.branch.flatMap { $0.isEmpty ? nil : handle.repo.branch($0) }
+        let commit: CommitRecord
+        do {
+            commit = try catalog.existingCommit(handle)
+        } catch let error as SpileError where error.code == .notFound {
+            guard let branch, try catalog.repo(handle.repo) != nil else { throw error }
+            return .newCommit(branch)
+        }
+        if commit.isOpen { return .openCommit(commit.key) }
+        guard handle.id.isEmpty, let branch else { throw SpileError.alreadyFinished(commit.key) }
+        return .newCommit(branch)
+    }
+
+    private static func tag(_ datum: String) -> String { datum.isEmpty ? FilePath.defaultDatum : datum }
+}
+
+extension HistoryTransaction {
+    fileprivate func put(
+        _ target: Upload.Target, _ metadata: [String: String],
+        _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+    ) throws -> CommitKey {
+        switch target {
+        case .openCommit(let key): try addLayer(to: key, apply)
+        case .newCommit(let key): try addCommit(on: key, metadata: metadata, apply)
+        }
+    }
+
+    /// Changes the content of an open commit.
+    fileprivate func addLayer(
+        to key: CommitKey, _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+    ) throws -> CommitKey {
+        guard var commit = try catalog.repo(key.repo).flatMap({ try catalog.commit(repo: $0.id, id: key.id) }) else {
+            throw SpileError.domain("commit \(key) was deleted")
+        }
+        try authorizeWrite(to: key.repo)
+        guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
+        commit.root = try apply(commit.root).root
+        try catalog.update(commit)
+        touch(repo: commit.repo)
+        return key
+    }
+
+    /// Makes one finished commit with the content.
+    fileprivate func addCommit(
+        on key: BranchKey, metadata: [String: String], _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+    ) throws -> CommitKey {
+        let (branch, parent) = try prepareCommit(on: key, parent: nil)
+        let base =
+            if let parent, parent.error.isEmpty { parent.root } else {
+                try catalog.inheritedRoot(from: parent?.sequence)
+            }
+        let (root, check) = try apply(base)
+        let error = try check?.error ?? ContentCheck(store: store, base: base, root: root).error
+        return try insertCommit(
+            on: branch, parent: parent, origin: .user, description: "", isOpen: false, root: root, error: error,
+            metadata: metadata
+        ).key
+    }
+}

@@ -1,0 +1,52 @@
+import Core
+import Testing
+
+@Suite struct GlobTests {
+    @Test(arguments: [
+        ("/*", "/a", true), ("/*", "/dir/", true), ("/*", "/dir/a", false), ("/*", "/", false),
+        ("/**", "/a/b/c", true), ("/**", "/", false), ("/", "/", true), ("/", "/a", false),
+        ("*.dat", "/file1.dat", true), ("/*1.dat", "/file1.dat", true), ("/*1.dat", "/file2.dat", false),
+        ("/dir/", "/dir/", true), ("/dir", "/dir/", true), ("/dir", "/dir2", false),
+        ("/?", "/a", true), ("/?", "/ab", false), ("/a?c", "/a/c", false),
+        ("/[abc]", "/b", true), ("/[a-c]", "/d", false), ("/[!a]", "/b", true), ("/[^a]", "/a", false),
+        ("/[[:digit:]]x", "/7x", true), ("/[[:alpha:]]x", "/7x", false),
+        ("/{a,b*}", "/bcd", true), ("/{a,b*}", "/c", false), ("/{a,{b,c}d}", "/cd", true),
+        ("/\\*", "/*", true), ("/\\*", "/a", false),
+        ("/(a|b)", "/b", true), ("/@(a|b)c", "/bc", true), ("/*(ab)", "/abab", true), ("/*(ab)", "/", false),
+        ("/x*(ab)", "/x", true), ("/+(ab)", "/aba", false), ("/x?(ab)", "/xab", true), ("/x?(ab)", "/xabab", false),
+        ("/!(foo)", "/bar", true), ("/!(foo)", "/foo", false), ("/!(foo)", "/foobar", true),
+        ("/!(foo)*", "/foobar", false), ("/!(foo)x", "/barx", true),
+        ("/a/**/z", "/a/b/c/z", true), ("/a/*/z", "/a/b/c/z", false), ("/**.txt", "/a/b.txt", true),
+    ])
+    func matches(pattern: String, path: String, expected: Bool) throws {
+        #expect(try Glob(pattern).matches(path) == expected, "\(pattern) against \(path)")
+    }
+
+    @Test func groupsAreNumberedFromTheLeft() throws {
+        let captures = try #require(try Glob("/(*)-(*)/@(a|b).txt").captures("/one-two/b.txt"))
+        #expect(captures == ["/one-two/b.txt", "one", "two", "b"])
+    }
+
+    @Test(arguments: ["/[a", "/(a", "/{a,b", "/^(a)", "/a\\", "/a)", "/[[:nothing:]]"])
+    func aMalformedPatternIsRefusedWithItsPlace(pattern: String) {
+        let error = #expect(throws: SpileError.self) { try Glob(pattern) }
+        #expect(error?.message.contains("invalid glob pattern at character") == true)
+    }
+
+    @Test(arguments: [
+        ("/a/b*c", "/a/b"), ("/a\\*b*", "/a*b"), ("/plain", "/plain"), ("/{a,b}", "/"), ("/a(b)", "/a"),
+    ])
+    func theLiteralPrefixEndsBeforeTheFirstSpecialCharacter(pattern: String, prefix: String) throws {
+        #expect(try Glob(pattern).literalPrefix == prefix)
+    }
+
+    @Test(arguments: [("/*", 1), ("/a/*/b?", 3), ("/{a/b,c}", 2)] as [(String, Int)])
+    func theDepthBoundsHowFarAMatchCanBe(pattern: String, depth: Int) throws {
+        #expect(try Glob(pattern).depth == depth)
+    }
+
+    @Test(arguments: ["/**", "/a/[!b]", "/+(a/b)"])
+    func aPatternThatCrossesSeparatorsHasNoDepth(pattern: String) throws {
+        #expect(try Glob(pattern).depth == nil)
+    }
+}
