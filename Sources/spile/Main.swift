@@ -41,6 +41,10 @@ enum Program {
     private static func run(_ form: CommandLineForm) async -> Int32 {
         let isVerbose = form.flags.contains { $0.name == "verbose" }
         do {
+            if var direct = DirectCommands.command(for: form) {
+                try await direct.run()
+                return 0
+            }
             var command = try RootCommand.parseAsRoot(form.arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

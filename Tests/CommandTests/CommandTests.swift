@@ -32,6 +32,35 @@ import Testing
         #expect(put.progress == false)
     }
 
+    /// What a command holds, as text.
+    private func content(_ command: some ParsableCommand) -> [String: String] {
+        var content: [String: String] = [:]
+        for child in Mirror(reflecting: command).children { content[child.label ?? ""] = "\(child.value)" }
+        return content
+    }
+
+    @Test(arguments: [
+        "put file r@b:/x",
+        "put file r@b -f a -f b -i list -rca -p 3 --progress --full-path --untar -o --project p -v --no-color",
+        "put file r@b --rpc-timeout 3s --progress=false",
+        "get file r@b:/x", "get file r@b:/x -r -o d --progress --offset 5 --retry --project p",
+        "start commit r@b", "start commit r@b -p x -m y --description z --project p",
+        "finish commit r@b", "finish commit r@b -m y --description z -f --project p",
+    ])
+    func `a command read without the parser holds what the parser would give it`(line: String) throws {
+        let form = try CommandLineForm(line.split(separator: " ").map(String.init))
+        let direct = try #require(DirectCommands.command(for: form) as? any ParsableCommand)
+        let parsed = try RootCommand.parseAsRoot(form.arguments)
+        #expect(content(direct) == content(parsed))
+        #expect(!content(direct).isEmpty)
+    }
+
+    @Test func `a line the direct way cannot read is left to the parser`() throws {
+        for line in [["put", "file"], ["put", "file", "r@b", "-p", "x"], ["put", "file", "r@b", "--help"]] {
+            #expect(DirectCommands.command(for: try CommandLineForm(line)) == nil)
+        }
+    }
+
     @Test func `lists accumulate and single values keep the last`() throws {
         let list = try parse(["list", "job", "--state", "a", "--state=b", "-p", "x", "-p", "y"], as: ListJob.self)
         #expect(list.state == ["a", "b"])
