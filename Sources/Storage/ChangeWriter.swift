@@ -213,6 +213,8 @@ package final class ChangeWriter {
     /// Writes the changes held in memory as a sorted run.
     private func spill() throws {
         guard let large else { return }
+        // A file under way ends here; what comes for it next is appended to it from the next run.
+        try finishActive()
         try large.content.flushPack()
         var pointers: [Pointer] = []
         var bytes: [UInt8] = []

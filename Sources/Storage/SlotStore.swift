@@ -106,6 +106,16 @@ final class SlotStore: Sendable {
     /// What was synced stays readable through the open object; the next start seals it.
     func abandoned(_ segment: OpenSegment) { counters.abandoned() }
 
+    /// Lets go of the idle writers, which hold the store, without an end for their segments: as a crash would.
+    func forgetIdle() {
+        let idle = state.withLock { state in
+            defer { state.idle = [] }
+            state.closed = true
+            return state.idle
+        }
+        withExtendedLifetime(idle) {}
+    }
+
     /// Seals every idle writer's segment. Later appends throw.
     func close() throws {
         let idle = state.withLock { state in

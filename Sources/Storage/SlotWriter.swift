@@ -45,6 +45,8 @@ package final class SlotWriter: @unchecked Sendable {
         buffer = AlignedBuffer(capacity: Self.bufferSize)
     }
 
+    deinit { disk.stop() }
+
     private static let bufferSize = flushSize + maximumPayload + (64 << 10)
 
     // MARK: Appending

@@ -20,6 +20,8 @@ package final class Store: Sendable {
         nodes = NodeStore(slots: slots)
     }
 
+    deinit { slots.forgetIdle() }
+
     // MARK: Writing
 
     /// The writer of small commits. To be called once per store; the writer belongs to one thread.

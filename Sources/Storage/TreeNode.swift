@@ -154,10 +154,10 @@ final class TreeNode: Sendable {
                     }
                     bytes.appendVarint(shared)
                     bytes.appendVarint(range.count - shared)
-                    bytes.append(contentsOf: keys[(range.lowerBound + shared)..<range.upperBound])
+                    bytes.append(contentsOf: keys.slice((range.lowerBound + shared)..<range.upperBound))
                     let value = items.valueRange(index)
                     if level == 0 { bytes.appendVarint(value.count) }
-                    bytes.append(contentsOf: values[value])
+                    bytes.append(contentsOf: values.slice(value))
                     previous = range
                 }
             }
@@ -181,7 +181,7 @@ final class TreeNode: Sendable {
             let rest = try reader.bytes(try reader.count())
             guard shared <= items.keys.count - previous else { throw ByteReader.damaged }
             let start = items.keys.count
-            for index in 0..<shared { items.keys.append(items.keys[previous + index]) }
+            items.keys.append(contentsOf: items.keys[previous..<(previous + shared)])
             items.keys.append(contentsOf: rest)
             previous = start
             items.keyEnds.append(UInt32(items.keys.count))
@@ -208,7 +208,7 @@ final class TreeNode: Sendable {
                 for index in 0..<items.count {
                     let value = values.slice(items.valueRange(index))
                     if level > 0 {
-                        text.append(contentsOf: value[12..<44])
+                        text.append(contentsOf: value.slice(12..<44))
                         continue
                     }
                     let key = keys.slice(items.keyRange(index))

@@ -100,7 +100,7 @@ final class WriteBehind: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Ends the thread after what is queued. The last call.
+    /// Ends the thread after what is queued. May be called again.
     func stop() {
         guard let thread else { return }
         pthread_mutex_lock(mutex)
@@ -108,5 +108,6 @@ final class WriteBehind: @unchecked Sendable {
         pthread_cond_broadcast(changed)
         pthread_mutex_unlock(mutex)
         pthread_join(thread, nil)
+        self.thread = nil
     }
 }
