@@ -163,12 +163,16 @@ package final class ProcessLauncher: Launcher {
         }
     }
 
-    /// Ends what has left the group, and removes the private folder.
+    /// Ends what is left of a run, also outside of its group, and removes the private folder. Killed processes take a
+    /// moment to go: they are waited for, but not for ever.
     private static func cleanUp(_ folder: String) {
-        for process in ProcessIdentity.all(withVariable: folderVariable, prefix: folder) {
-            // The prefix of 1 is also one of 10: the whole value counts.
-            guard process.isAlive, isOf(folder, process.number) else { continue }
-            kill(process.number, SIGKILL)
+        let deadline = monotonicSeconds() + 2
+        while monotonicSeconds() < deadline {
+            // The folder of launch 1 is also a prefix of launch 10's: the whole value counts.
+            let left = ProcessIdentity.all(withVariable: folderVariable, prefix: folder).filter { isOf(folder, $0.number) }
+            if left.isEmpty { break }
+            for process in left where process.isAlive { kill(process.number, SIGKILL) }
+            usleep(1000)
         }
         PosixFiles.removeTree(folder)
     }

@@ -21,7 +21,13 @@ package final class LogStore: Sendable {
     private let files: any LogFiles
     private let clock: any Clock
     private let limits: Limits
-    private let logs = Mutex<[PipelineKey: PipelineLog]>([:])
+    /// Guarded by the lock around it.
+    private struct Logs {
+        var byPipeline: [PipelineKey: PipelineLog] = [:]
+        var isClosed = false
+    }
+
+    private let logs = Mutex(Logs())
 
     package init(files: any LogFiles, clock: any Clock, limits: Limits = Limits()) {
         self.files = files
@@ -45,10 +51,19 @@ package final class LogStore: Sendable {
     /// Forgets all that a pipeline printed; readers that follow it end.
     package func remove(_ pipeline: PipelineKey) {
         let log = logs.withLock { logs in
-            defer { logs[pipeline] = nil }
-            return logs[pipeline] ?? PipelineLog(pipeline, files: files, limits: limits)
+            defer { logs.byPipeline[pipeline] = nil }
+            return logs.byPipeline[pipeline] ?? PipelineLog(pipeline, files: files, limits: limits)
         }
         log.remove()
+    }
+
+    /// Ends all reading that follows, now and later: the server goes down. Lines are still written.
+    package func endFollowing() {
+        let all = logs.withLock { logs in
+            logs.isClosed = true
+            return Array(logs.byPipeline.values)
+        }
+        for log in all { log.endFollowing() }
     }
 
     /// Hands the records that match `query` to `body`, oldest first; with `follow`, goes on with each new one until
@@ -59,9 +74,10 @@ package final class LogStore: Sendable {
 
     private func log(of pipeline: PipelineKey) -> PipelineLog {
         logs.withLock { logs in
-            if let log = logs[pipeline] { return log }
+            if let log = logs.byPipeline[pipeline] { return log }
             let log = PipelineLog(pipeline, files: files, limits: limits)
-            logs[pipeline] = log
+            if logs.isClosed { log.endFollowing() }
+            logs.byPipeline[pipeline] = log
             return log
         }
     }
@@ -77,6 +93,7 @@ final class PipelineLog: Sendable {
         var isTorn = false
         var lost = 0
         var isRemoved = false
+        var isFollowed = true
         var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
         var nextWatcher = 0
     }
@@ -180,10 +197,22 @@ final class PipelineLog: Sendable {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in
             state.nextWatcher += 1
-            if state.isRemoved { continuation.finish() } else { state.watchers[state.nextWatcher] = continuation }
+            if state.isRemoved || !state.isFollowed {
+                continuation.finish()
+            } else { 
+                state.watchers[state.nextWatcher] = continuation
+            }
             return state.nextWatcher
         }
         return (number, stream)
+    }
+
+    func endFollowing() {
+        let watchers = state.withLock { state in
+            state.isFollowed = false
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher.finish() }
     }
 
     func unwatch(_ number: Int) {

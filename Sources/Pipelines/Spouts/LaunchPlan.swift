@@ -30,9 +30,11 @@ package struct LaunchPlan: Sendable {
     package var pipeline: PipelineRecord
     package var spec: PipelineSpec
     package var epoch: Int64
-    /// 32 hex digits.
     package var token: String
     package var site: LaunchSite
+
+    /// What every launch's token begins with.
+    package static let tokenPrefix = "launch-"
 
     package init(pipeline: PipelineRecord, epoch: Int64, token: String, site: LaunchSite) throws(SpileError) {
         self.pipeline = pipeline

@@ -69,7 +69,10 @@ package struct HistoryLedger: SpoutLedger {
             guard let pipeline = try transaction.catalog.pipeline(key),
                 var launch = try transaction.catalog.launch(key)
             else { return }
+            // The next number fences calls that were let in before; the hash keeps new ones out.
+            launch.epoch += 1
             launch.tokenHash = tokenHash
+            launch.handle = ""
             launch.failures = 0
             try transaction.catalog.put(launch)
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)

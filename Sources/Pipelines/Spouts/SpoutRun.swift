@@ -9,10 +9,11 @@ struct SpoutRun: Sendable {
     let version: Int64
     let failures: Int64
 
-    /// A fresh token: 32 hex digits.
+    /// A fresh token: the prefix that tells launches' tokens from logins, then 32 hex digits.
     static func token(_ randomness: any Randomness) -> [UInt8] {
         let words = [randomness.next(), randomness.next()]
-        return Array(Hex.encode(words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }).utf8)
+        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+        return Array((LaunchPlan.tokenPrefix + Hex.encode(bytes)).utf8)
     }
 
     func run() async {
