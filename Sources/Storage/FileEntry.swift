@@ -168,6 +168,19 @@ extension FileEntry {
         return (buffer.slice(1..<33), try reader.varint())
     }
 
+    /// Size and weight of an encoded entry; at once for the usual one, which has no parts and a short tail.
+    @inline(__always)
+    static func measure(_ buffer: UnsafeRawBufferPointer) throws -> (size: UInt64, weight: Int) {
+        if buffer.count >= 36, buffer[0] & (hasParts | hasPartsTree) == 0 {
+            let (a, b, c) = (UInt64(buffer[33]), UInt64(buffer[34]), UInt64(buffer[35]))
+            if a < 0x80 { return (a, 48) }
+            if b < 0x80 { return (a & 0x7f | b << 7, 48) }
+            let size = a & 0x7f | (b & 0x7f) << 7 | c << 14
+            if c < 4 { return (size, 48) }
+        }
+        return (try head(buffer).size, try weight(buffer))
+    }
+
     /// How much an encoded entry counts where nodes are cut: a figure that follows from its content alone, near its size.
     static func weight(_ buffer: UnsafeRawBufferPointer) throws -> Int {
         var reader = ByteReader(buffer)

@@ -20,6 +20,15 @@ struct TreeBuilder {
         var weight = 0
         /// Items ever given to this level.
         var pushed = 0
+
+        /// Room for a node of usual size, so that its arrays need not grow.
+        mutating func reserve() {
+            items.keys.reserveCapacity(4 << 10)
+            items.values.reserveCapacity(6 << 10)
+            items.keyEnds.reserveCapacity(96)
+            items.valueEnds.reserveCapacity(96)
+            prints.reserveCapacity(96)
+        }
     }
 
     private let nodes: NodeStore
@@ -46,8 +55,9 @@ struct TreeBuilder {
 
     /// Appends an entry; `print` is ``Fingerprint/of(key:digest:)`` of it.
     mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, print: Fingerprint) throws {
-        let item = key.count + (try FileEntry.weight(value))
-        let size = try FileEntry.head(value).size
+        let (size, weight) = try FileEntry.measure(value)
+        let item = key.count + weight
+        if levels[0].items.isEmpty { levels[0].reserve() }
         levels[0].items.append(key: key, value: value)
         levels[0].prints.append(print)
         levels[0].sum.entries += 1
@@ -63,6 +73,7 @@ struct TreeBuilder {
         let index = Int(level) + 1
         while levels.count <= index { levels.append(Level()) }
         let item = key.count + Self.childWeight
+        if levels[index].items.isEmpty { levels[index].reserve() }
         levels[index].items.append(key: key, value: record)
         levels[index].sum += ChildRecord(record).aggregate
         levels[index].weight += item

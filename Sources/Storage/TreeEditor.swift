@@ -52,14 +52,18 @@ struct TreeEditor<Changes: ResolvedChanges> {
         if level == 0 { return try merge(node, isLast: isLast) }
         try node.items.keys.withUnsafeBytes { keys in
             try node.items.values.withUnsafeBytes { values in
+                // Children below `quiet` end before the next change.
+                var quiet = try marks.isEmpty ? quietCount(node) : 0
                 for index in 0..<node.count {
                     let last = keys.slice(node.items.keyRange(index))
                     let isLastChild = isLast && index == node.count - 1
-                    if builder.isClean(through: level - 1), !(try isTouched(upTo: isLastChild ? nil : last)) {
+                    let isQuiet = try index < quiet && !isLastChild || !isTouched(upTo: isLastChild ? nil : last)
+                    if isQuiet, builder.isClean(through: level - 1) {
                         let record = values.slice(node.items.valueRange(index))
                         try builder.appendSubtree(level: level - 1, lastKey: last, record: record)
                     } else {
                         try visit(node.child(index).pointer, level: level - 1, isLast: isLastChild)
+                        quiet = try marks.isEmpty ? quietCount(node) : 0
                     }
                     if !marks.isEmpty { passMarks(last) }
                 }
@@ -86,15 +90,27 @@ struct TreeEditor<Changes: ResolvedChanges> {
         let prints = try leaf.fingerprints()
         try leaf.items.keys.withUnsafeBytes { keys in
             try leaf.items.values.withUnsafeBytes { values in
+                // Entries below `quiet` lie before the next change and below no mark: they go over as they are.
+                var quiet = try quietCount(leaf)
                 for index in 0..<leaf.count {
                     let key = keys.slice(leaf.items.keyRange(index))
-                    if try insert(before: key) { continue }
+                    if index >= quiet {
+                        let isReplaced = try insert(before: key)
+                        quiet = try quietCount(leaf)
+                        if isReplaced { continue }
+                    }
                     if !marks.isEmpty, isMarked(key) { continue }
                     try builder.append(key: key, value: values.slice(leaf.items.valueRange(index)), print: prints[index])
                 }
             }
         }
         if isLast { try insertRest() }
+    }
+
+    /// How many entries of a leaf, from its first, the next change leaves alone.
+    private mutating func quietCount(_ leaf: TreeNode) throws -> Int {
+        guard let next = try changes.peek() else { return leaf.count }
+        return next.key.bytes.withUnsafeBytes { leaf.items.lowerBound($0) }
     }
 
     private mutating func isMarked(_ key: UnsafeRawBufferPointer) -> Bool {
