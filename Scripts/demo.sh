@@ -5,7 +5,7 @@
 #
 #   DEMO_SECONDS=N   ends by itself after N seconds; status 1 if a message is missing, doubled or differs
 #   DEMO_FOLDER=DIR  keeps its data there (default: .demo); a further run on the same folder continues on it
-#   DEMO_RATE=N      messages per second (default: 5)
+#   DEMO_RATE=N      messages per second (default: 10)
 #   DEMO_KILL=1      kills every spout with SIGKILL halfway through (needs DEMO_SECONDS)
 #   SPILE_BIN=FILE   uses this binary (default: bin/spile, which is built if it is missing)
 set -euo pipefail

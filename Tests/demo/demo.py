@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SPILE = os.path.abspath(os.environ.get("SPILE_BIN") or os.path.join(ROOT, "bin/spile"))
 FOLDER = os.path.abspath(os.environ.get("DEMO_FOLDER") or os.path.join(ROOT, ".demo"))
 SECONDS = float(os.environ.get("DEMO_SECONDS") or 0)
-RATE = float(os.environ.get("DEMO_RATE") or 5)
+RATE = float(os.environ.get("DEMO_RATE") or 10)
 KILL = bool(os.environ.get("DEMO_KILL"))
 
 TOPIC = "telemetry/this-host"
@@ -94,7 +94,7 @@ class Demo:
         self.heads: dict[str, str] = {}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
         self.environment["PACH_CONFIG"] = self.path("pachctl.json")
-        self.environment["NO_COLOR"] = "1"
+        self.environment |= {"NO_COLOR": "1", "PAGER": "cat"}
 
     def path(self, *parts: str) -> str:
         return os.path.join(FOLDER, *parts)
@@ -102,6 +102,8 @@ class Demo:
     def on_signal(self, *_) -> None:
         if self.stop_asked.is_set():
             self.stop_at_once.set()
+        else:
+            print("\nstopping    the count comes first; Ctrl-C again skips it")
         self.stop_asked.set()
 
     # Commands
@@ -283,7 +285,7 @@ class Demo:
         """The last file of a commit, in short; empty if a newer commit is in the way."""
         try:
             # Lines such as: +  1.2KiB  mqtt@4f…:/telemetry/this-host/000000000041.json
-            rows = self.pachctl("diff", "file", f"{repo}@{head}", "--name-only", "--no-pager").split("\n")
+            rows = self.pachctl("diff", "file", f"{repo}@{head}", "--name-only").split("\n")
             path = next(word for row in reversed(rows) for word in [row[row.find("/telemetry"):].strip()]
                         if word.endswith(".json"))
             message = json.loads(self.pachctl("get", "file", f"{repo}@{head}:{path}"))
