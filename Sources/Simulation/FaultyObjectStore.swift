@@ -1,8 +1,8 @@
 import Core
 import Synchronization
 
-/// Wraps an object store and lets writes and syncs fail by a seeded schedule. Safe from any thread; `state` is guarded by
-/// its mutex.
+/// Wraps an object store and lets writes and syncs fail by a seeded schedule. Safe from any thread; `state` is guarded
+/// by its mutex.
 package final class FaultyObjectStore: ObjectStore {
     /// What goes wrong.
     package enum Fault: Sendable, CaseIterable {
@@ -88,7 +88,9 @@ package final class FaultyObjectStore: ObjectStore {
 
     package func open(_ name: String) throws -> any ReadableObject { try base.open(name) }
     package func list() throws -> [ObjectListing] { try base.list() }
-    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws { try base.replace(name, with: bytes) }
+    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
+        try base.replace(name, with: bytes)
+    }
     package func remove(_ name: String) throws { try base.remove(name) }
 
     private final class Object: WritableObject {

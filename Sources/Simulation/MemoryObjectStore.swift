@@ -105,7 +105,8 @@ package final class MemoryObjectStore: ObjectStore {
             let next = min(end, (position / 512 + 1) * 512)
             if keeping(position) {
                 if left.count < next { left.append(contentsOf: repeatElement(0, count: next - left.count)) }
-                left.replaceSubrange(position..<next, with: write.bytes[(position - write.offset)..<(next - write.offset)])
+                let piece = write.bytes[(position - write.offset)..<(next - write.offset)]
+                left.replaceSubrange(position..<next, with: piece)
             }
             position = next
         }

@@ -3,8 +3,8 @@ import Core
 /// Collects what one ModifyFile stream does. One owner, not shared; order of calls matters. Ends with ``finish()`` or
 /// ``abandon()``, once. Calls may block on the disk: a slow disk slows the stream, it never grows the heap.
 ///
-/// A small stream stays in memory. A stream that outgrows ``StoreOptions/smallStreamBytes`` leases a bulk segment, where
-/// contents go as they come and changes go, sorted, when their memory is used up.
+/// A small stream stays in memory. A stream that outgrows ``StoreOptions/smallStreamBytes`` leases a bulk segment,
+/// where contents go as they come and changes go, sorted, when their memory is used up.
 ///
 /// Errors: `resourceExhausted` (disk full) and `unavailable` may succeed when the whole stream is tried again;
 /// `dataLoss` does not. After an error only ``abandon()`` may be called.

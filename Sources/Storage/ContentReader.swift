@@ -20,8 +20,8 @@ package struct ContentReader {
     /// Bytes not read yet.
     package var remaining: UInt64 { end - position }
 
-    /// The next bytes, at most `maxBytes`; nil at the end. Throws `dataLoss` where stored bytes are missing (a retry does
-    /// not help) and `unavailable` where the store does not answer.
+    /// The next bytes, at most `maxBytes`; nil at the end. Throws `dataLoss` where stored bytes are missing (a retry
+    /// does not help) and `unavailable` where the store does not answer.
     package mutating func next(maxBytes: Int) throws -> [UInt8]? {
         guard position < end else { return nil }
         let count = Int(min(UInt64(max(1, maxBytes)), end - position))
@@ -43,7 +43,8 @@ package struct ContentReader {
         var done = 0
         while done < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = position < closed ? try readPart(into: rest) : try readTail(into: rest, at: Int(position - closed))
+            let count =
+                position < closed ? try readPart(into: rest) : try readTail(into: rest, at: Int(position - closed))
             done += count
             position += UInt64(count)
         }
@@ -63,7 +64,8 @@ package struct ContentReader {
         guard let current = part else { throw ByteReader.damaged }
         let offset = Int(position - partStart)
         let count = min(buffer.count, Int(current.length) - offset)
-        try slots.read(current.pointer, offset: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count]))
+        let target = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count])
+        try slots.read(current.pointer, offset: offset, into: target)
         return count
     }
 

@@ -190,9 +190,9 @@ final class ContentWriter {
         begin()
     }
 
-    /// Which pieces the new one shall swallow: where the merged piece starts and how many of the last pieces it replaces.
-    /// Sizes fall in classes of powers of four; of each class at most three pieces stay, so n bytes never lie in more
-    /// than 3 log4 n pieces.
+    /// Which pieces the new one shall swallow: where the merged piece starts and how many of the last pieces it
+    /// replaces. Sizes fall in classes of powers of four; of each class at most three pieces stay, so n bytes never lie
+    /// in more than 3 log4 n pieces.
     private func mergeStart() -> (start: Int, swallowed: Int) {
         var start = stored
         var kept = fragments.count

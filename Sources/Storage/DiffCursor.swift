@@ -1,7 +1,7 @@
 import Core
 
-/// Gives the entries in which two trees differ, in key order. Subtrees of equal digest are passed without a look inside,
-/// so cost follows the difference. One owner.
+/// Gives the entries in which two trees differ, in key order. Subtrees of equal digest are passed without a look
+/// inside, so cost follows the difference. One owner.
 package struct DiffCursor {
     /// One side: what comes next is an entry of the top leaf or a whole child of an inner node.
     private struct Side {
@@ -32,13 +32,14 @@ package struct DiffCursor {
 
         /// Opens the subtree that comes next, at the first item that can hold a key not below `bound`.
         mutating func open(from bound: TreeKey?) throws {
-            let pointer = isWhole ? root.pointer : stack[stack.count - 1].node.child(stack[stack.count - 1].index).pointer
+            let pointer = isWhole ? root.pointer : leaf.node.child(leaf.index).pointer
             skip()
             let node = try nodes.node(pointer)
             let index = bound.map { bound in bound.bytes.withUnsafeBytes { node.items.lowerBound($0) } } ?? 0
             stack.append((node, index))
         }
 
+        /// The lowest open node and the item that comes next in it.
         var leaf: (node: TreeNode, index: Int) { stack[stack.count - 1] }
     }
 

@@ -84,8 +84,8 @@ extension FileEntry {
     private static let hasOneFragment: UInt8 = 4
     private static let hasFragments: UInt8 = 8
 
-    /// The entry as stored (`docs/FORMAT.md`); about 45 bytes for a small file. Good for keeping elsewhere, too: it names
-    /// slots, which live as long as a root reaches them.
+    /// The entry as stored (`docs/FORMAT.md`); about 45 bytes for a small file. Good for keeping elsewhere, too: it
+    /// names slots, which live as long as a root reaches them.
     package var encoded: [UInt8] { encoded { $0 } }
 
     /// The same with every pointer into a tail's slot passed through `resolve`.
@@ -181,7 +181,8 @@ extension FileEntry {
         return (try head(buffer).size, try weight(buffer))
     }
 
-    /// How much an encoded entry counts where nodes are cut: a figure that follows from its content alone, near its size.
+    /// How much an encoded entry counts where nodes are cut: a figure that follows from its content alone, near its
+    /// size.
     static func weight(_ buffer: UnsafeRawBufferPointer) throws -> Int {
         var reader = ByteReader(buffer)
         let flags = try reader.byte()

@@ -69,7 +69,8 @@ final class OpenSegment: Sendable {
             if position < end { gaps.append(position..<end) }
         }
         for gap in gaps {
-            let part = UnsafeMutableRawBufferPointer(rebasing: target[(gap.lowerBound - offset)..<(gap.upperBound - offset)])
+            let inside = (gap.lowerBound - offset)..<(gap.upperBound - offset)
+            let part = UnsafeMutableRawBufferPointer(rebasing: target[inside])
             try object.readFully(into: part, at: gap.lowerBound)
         }
     }

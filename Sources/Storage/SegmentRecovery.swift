@@ -33,7 +33,8 @@ enum SegmentRecovery {
         var end = SegmentFormat.headerSize
         while end + SegmentFormat.slotHeaderSize <= size {
             let bytes = try [UInt8](reading: SegmentFormat.slotHeaderSize) { try reader.readFully(into: $0, at: end) }
-            guard let (slot, record) = bytes.withUnsafeBytes({ SegmentFormat.readSlotHeader($0, segment: id, at: end) }),
+            let found = bytes.withUnsafeBytes { SegmentFormat.readSlotHeader($0, segment: id, at: end) }
+            guard let (slot, record) = found,
                 slot == records.count, Int(record.offset) + Int(record.length) <= size
             else { break }
             if record.kind != .padding {

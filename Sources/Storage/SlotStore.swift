@@ -80,7 +80,8 @@ final class SlotStore: Sendable {
             slots: self, purpose: .bulk, capacity: options.bulkSegmentBytes, threaded: options.writeBehind)
     }
 
-    /// Takes back a writer after its last successful sync (or after `rollback`). The next stream goes on in its segment.
+    /// Takes back a writer after its last successful sync (or after `rollback`). The next stream goes on in its
+    /// segment.
     func giveBack(_ writer: SlotWriter) {
         let surplus = state.withLock { state in
             if state.closed || state.idle.count >= options.idleBulkWriters { return true }
@@ -162,7 +163,9 @@ final class SlotStore: Sendable {
             return .open(open, record)
         }
         let segment: Sealed
-        do { segment = try sealedSegment(pointer.segment) } catch let error as SpileError where error.code == .notFound {
+        do {
+            segment = try sealedSegment(pointer.segment)
+        } catch let error as SpileError where error.code == .notFound {
             throw SpileError(
                 .dataLoss, "slot \(pointer) is not there: its segment is missing",
                 remedy: "run `spile check`; restore the data folder from a backup", cause: error)
@@ -196,7 +199,8 @@ final class SlotStore: Sendable {
 
     private static func check(_ record: SlotRecord, _ pointer: Pointer, _ offset: Int, _ count: Int) throws {
         guard offset >= 0, offset + count <= Int(record.length) else {
-            throw SpileError(.dataLoss, "slot \(pointer) is shorter than what refers to it", remedy: "run `spile check`")
+            throw SpileError(
+                .dataLoss, "slot \(pointer) is shorter than what refers to it", remedy: "run `spile check`")
         }
     }
 

@@ -22,17 +22,16 @@ package final class SlotWriter: @unchecked Sendable {
     private var segment: OpenSegment?
     private var buffer: AlignedBuffer
     private var spare: [AlignedBuffer] = []
-    /// Segment offset of the buffer's first byte, bytes in use, and of these how many were written (small only).
+    /// Segment offset of the buffer's first byte, and bytes in use.
     private var base = 0
     private var used = 0
-    private var written = 0
     private var nextSlot: UInt32 = 0
     private var reserved = false
     /// Slots of the present segment that are durable.
     private var durableSlots = 0
     private var dirty = false
     private var failure: (any Error)?
-    /// Segments sealed since the last sync whose rename may still be queued.
+    /// Chunks written since the last sync: findable for all once they are durable.
     private var fresh: [(hash: Digest, pointer: Pointer)] = []
     private var freshIndex: [Digest: Pointer] = [:]
 
@@ -58,8 +57,8 @@ package final class SlotWriter: @unchecked Sendable {
         return try commit(kind, length: payload.count, hash: hash ?? BlockHash.hash(payload))
     }
 
-    /// Room for a payload of up to `count` bytes, to be filled in place and then committed or cancelled, before anything
-    /// else is appended.
+    /// Room for a payload of up to `count` bytes, to be filled in place and then committed or cancelled, before
+    /// anything else is appended.
     func reserve(_ count: Int) throws -> UnsafeMutableRawPointer {
         precondition(!reserved, "a slot is being filled already")
         precondition(count <= Self.maximumPayload, "a slot holds at most \(Self.maximumPayload) bytes")
@@ -205,7 +204,6 @@ package final class SlotWriter: @unchecked Sendable {
         let new = try slots.createSegment(capacity: capacity, purpose: purpose)
         segment = new
         base = 0
-        written = 0
         nextSlot = 0
         durableSlots = 0
         used = SegmentFormat.headerSize
@@ -238,17 +236,13 @@ package final class SlotWriter: @unchecked Sendable {
         publish(nil, in: segment)
     }
 
-    /// Small segments are written from the last written byte on; the buffer starts anew when it has grown.
+    /// A small segment is written from its first unwritten byte on, whatever its alignment.
     private func writeSmall(_ segment: OpenSegment) throws {
-        if used > written {
-            let bytes = UnsafeRawBufferPointer(rebasing: buffer.bytes[written..<used])
-            try segment.object.write(bytes, at: base + written)
-            slots.counters.wrote(used - written)
-        }
-        written = used
+        guard used > 0 else { return }
+        try segment.object.write(UnsafeRawBufferPointer(rebasing: buffer.bytes[0..<used]), at: base)
+        slots.counters.wrote(used)
         base += used
         used = 0
-        written = 0
         segment.state.withLock { $0.memory.removeAll() }
     }
 

@@ -23,9 +23,9 @@ package struct Finding: Sendable, CustomStringConvertible {
 }
 
 extension Store {
-    /// Walks the nodes of a tree, each once, and reports whatever does not hold: a slot's hash, key order, sums, digests;
-    /// with `data` also every byte of every file. Goes on after a finding. Memory: 12 bytes per slot in `seen`.
-    /// Throws only where the store does not answer.
+    /// Walks the nodes of a tree, each once, and reports whatever does not hold: a slot's hash, key order, sums,
+    /// digests; with `data` also every byte of every file. Goes on after a finding. Memory: 12 bytes per slot in
+    /// `seen`. Throws only where the store does not answer.
     package func verify(
         _ root: Root, data: Bool, seen: inout VerifiedNodes, report: (Finding) -> Void
     ) throws {

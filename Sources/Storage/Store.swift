@@ -1,12 +1,12 @@
 import Core
 import Synchronization
 
-/// The storage room: bytes in, versioned trees out. It knows nothing of commits. Safe to use from any thread; every call
-/// is synchronous and may block on the disk, so call it from a thread of your own.
+/// The storage room: bytes in, versioned trees out. It knows nothing of commits. Safe to use from any thread; every
+/// call is synchronous and may block on the disk, so call it from a thread of your own.
 ///
 /// Errors are ``SpileError``: `resourceExhausted` (no space: make room, then retry), `unavailable` (retry may help),
-/// `dataLoss` (stored bytes are missing or damaged: a retry does not help), `failedPrecondition` (a newer format, or the
-/// store is closed).
+/// `dataLoss` (stored bytes are missing or damaged: a retry does not help), `failedPrecondition` (a newer format, or
+/// the store is closed).
 package final class Store: Sendable {
     let slots: SlotStore
     let nodes: NodeStore

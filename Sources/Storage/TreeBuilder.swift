@@ -69,7 +69,9 @@ struct TreeBuilder {
     }
 
     /// Appends a node of `level` as it is, with the last key below it. Needs ``isClean(through:)`` of that level.
-    mutating func appendSubtree(level: UInt8, lastKey key: UnsafeRawBufferPointer, record: UnsafeRawBufferPointer) throws {
+    mutating func appendSubtree(
+        level: UInt8, lastKey key: UnsafeRawBufferPointer, record: UnsafeRawBufferPointer
+    ) throws {
         let index = Int(level) + 1
         while levels.count <= index { levels.append(Level()) }
         let item = key.count + Self.childWeight

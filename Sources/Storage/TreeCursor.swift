@@ -34,8 +34,8 @@ package struct TreeCursor {
         return leaf.key(index)
     }
 
-    /// Moves to the first entry not below `key`; backward, to the last entry below `key`. May move either way, but never
-    /// beyond the cursor's bounds.
+    /// Moves to the first entry not below `key`; backward, to the last entry below `key`. May move either way, but
+    /// never beyond the cursor's bounds.
     package mutating func seek(to key: TreeKey) throws {
         isPlaced = true
         let target: TreeKey?

@@ -20,8 +20,8 @@ protocol ResolvedChanges {
     mutating func advance()
 }
 
-/// Puts sorted changes into a tree: nodes without a change are taken over by pointer as soon as the new tree is cut where
-/// the old one was. One owner, used once.
+/// Puts sorted changes into a tree: nodes without a change are taken over by pointer as soon as the new tree is cut
+/// where the old one was. One owner, used once.
 struct TreeEditor<Changes: ResolvedChanges> {
     private let nodes: NodeStore
     private var builder: TreeBuilder
@@ -100,7 +100,8 @@ struct TreeEditor<Changes: ResolvedChanges> {
                         if isReplaced { continue }
                     }
                     if !marks.isEmpty, isMarked(key) { continue }
-                    try builder.append(key: key, value: values.slice(leaf.items.valueRange(index)), print: prints[index])
+                    let value = values.slice(leaf.items.valueRange(index))
+                    try builder.append(key: key, value: value, print: prints[index])
                 }
             }
         }

@@ -20,7 +20,9 @@ import Testing
             for index in 0..<150 {
                 let key = TreeKey(path: "/f\(index)", datum: "d")
                 let bytes = Seeded(UInt64(index)).withBytes(700)
-                let set = try { let changes = store.beginChanges(); try changes.add(key.path, bytes); return try changes.finish() }()
+                let changes = store.beginChanges()
+                try changes.add(key.path, bytes)
+                let set = try changes.finish()
                 var next = root
                 var isDone = false
                 do { next = try store.apply(set, to: root, through: writer) } catch is SpileError { failed += 1 }
@@ -151,7 +153,9 @@ import Testing
         let store = try Store(objects: MemoryObjectStore(), options: .simulated)
         let bytes = Seeded(1).withBytes(3_000 * 1024)
         let root = try store.change(.empty) { changes in
-            for index in 0..<3_000 { try changes.add("/d/f\(index)", Array(bytes[(index * 1024)..<((index + 1) * 1024)])) }
+            for index in 0..<3_000 {
+                try changes.add("/d/f\(index)", Array(bytes[(index * 1024)..<((index + 1) * 1024)]))
+            }
         }
         #expect(root.files == 3_000)
         #expect(store.statistics().slotsAppended < 200)

@@ -31,7 +31,9 @@ import Darwin
             let store = try Store(objects: objects, options: .tiny)
             let writer = try store.makeCommitWriter()
             var history = History()
-            for index in 0..<(1 + random.below(30)) { try history.commit(store, writer, index, size: random.below(900)) }
+            for index in 0..<(1 + random.below(30)) {
+                try history.commit(store, writer, index, size: random.below(900))
+            }
             let changes = store.beginChanges()
             try changes.add("/lost", random.bytes(200))
             let lost = try store.apply(try changes.finish(), to: history.roots.last!.root, through: writer)

@@ -34,7 +34,7 @@ import Testing
                 try changes.deleteTree(prefix: prefix, datum: key.datum)
                 stream.deleteTree(prefix, datum: key.datum)
             default:
-                guard let (source, bytes) = model.randomElement(using: &random),
+                guard let source = model.keys.sorted().randomElement(using: &random), let bytes = model[source],
                     let entry = try store.entry(root, path: source.path, datum: source.datum)
                 else { continue }
                 let append = random.below(2) == 0
@@ -134,7 +134,9 @@ import Testing
             var root = Root.empty
             for start in stride(from: 0, to: order.count, by: batch) {
                 root = try store.change(root) { changes in
-                    for name in order[start..<min(order.count, start + batch)] { try changes.add(name, Array(name.utf8)) }
+                    for name in order[start..<min(order.count, start + batch)] {
+                        try changes.add(name, Array(name.utf8))
+                    }
                     for name in extra { try changes.add(name, [1]) }
                 }
             }

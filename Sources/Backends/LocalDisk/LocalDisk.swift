@@ -6,11 +6,11 @@ import Glibc
 import Darwin
 #endif
 
-/// Objects as files of one folder. Safe to use from any thread; one process at a time (an advisory lock on the folder is
-/// held as long as the store lives).
+/// Objects as files of one folder. Safe to use from any thread; one process at a time (an advisory lock on the folder
+/// is held as long as the store lives).
 ///
-/// Small objects are zero-filled ahead of use by a background thread, so that a small write is an overwrite, which syncs
-/// faster than an append. Bulk objects are written with O_DIRECT where the file system allows it, else buffered.
+/// Small objects are zero-filled ahead of use by a background thread, so that a small write is an overwrite, which
+/// syncs faster than an append. Bulk objects are written with O_DIRECT where the file system allows it, else buffered.
 package final class LocalDisk: ObjectStore {
     package let properties = ObjectStoreProperties(alignment: 4096)
     let folder: String

@@ -15,7 +15,8 @@ package struct ObjectStoreProperties: Sendable {
     package init(alignment: Int) { self.alignment = alignment }
 }
 
-/// One object as listed: its name and its present size in bytes (an unfinished one may be larger than what was written).
+/// One object as listed: its name and its present size in bytes (an unfinished one may be larger than what was
+/// written).
 package struct ObjectListing: Sendable, Equatable {
     package let name: String
     package let size: Int
@@ -29,13 +30,13 @@ package struct ObjectListing: Sendable, Equatable {
 /// A place for named objects: a folder, a bucket, memory. Names are plain file names without a slash.
 ///
 /// All calls are synchronous, may block, and may come from any thread at once. Errors are ``SpileError``:
-/// `resourceExhausted` (space; retry after making room), `unavailable` (retry may help), `dataLoss` (the medium failed),
-/// `notFound`, `alreadyExists`, `permissionDenied`.
+/// `resourceExhausted` (space; retry after making room), `unavailable` (retry may help), `dataLoss` (the medium
+/// failed), `notFound`, `alreadyExists`, `permissionDenied`.
 package protocol ObjectStore: Sendable {
     var properties: ObjectStoreProperties { get }
 
-    /// Makes a new object and opens it for writing by one owner. Its name is durable on return. `capacity` in bytes is a
-    /// hint for reserving space, not a limit. Throws `alreadyExists` if the name is taken.
+    /// Makes a new object and opens it for writing by one owner. Its name is durable on return. `capacity` in bytes is
+    /// a hint for reserving space, not a limit. Throws `alreadyExists` if the name is taken.
     func create(_ name: String, capacity: Int, purpose: ObjectPurpose) throws -> any WritableObject
 
     /// Opens an unfinished object, found after a restart, to give it an end: it is cut to `size` bytes first.
@@ -56,8 +57,8 @@ package protocol ObjectStore: Sendable {
 
 /// An object being written. `write`, `sync` and `finish` belong to one owner; `read` may come from any thread.
 ///
-/// After `write` or `sync` has thrown, the owner must abandon the object: what was synced before is still readable, what
-/// came after is undefined, and a later sync that succeeds proves nothing.
+/// After `write` or `sync` has thrown, the owner must abandon the object: what was synced before is still readable,
+/// what came after is undefined, and a later sync that succeeds proves nothing.
 package protocol WritableObject: AnyObject, Sendable {
     /// Writes all bytes at `offset` or throws. Bytes once synced are never written again.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws
