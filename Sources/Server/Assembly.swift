@@ -13,8 +13,12 @@ import Versioning
 final class Assembly: Sendable {
     let history: History
     let logger: Logger
+    let supervisor: Supervisor
+    let logs: LogStore
+    private let pipelines: PipelineManager
     private let options: ServerOptions
     private let clusterID: String
+    private let toolFolder: String
 
     /// Opens the data folder's catalog and store, recovering what a crash left.
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
@@ -25,8 +29,31 @@ final class Assembly: Sendable {
         let clock = SystemClock()
         let randomness = SystemRandomness()
         clusterID = try Self.identity(of: catalog, randomness)
-        history = try History(
+        let history = try History(
             catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger)
+        let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
+        let supervisor = Supervisor(
+            ledger: HistoryLedger(history: history),
+            launcher: try ProcessLauncher(root: folder.launches, logger: logger), logs: logs,
+            options: Supervisor.Options(grace: options.grace),
+            world: Supervisor.World(
+                clock: clock, randomness: randomness, sha256: Hashing.sha256,
+                sleep: { try await Task.sleep(for: .seconds($0)) }),
+            logger: logger)
+        try ToolFolder.install(in: folder.programs)
+        toolFolder = folder.programs
+        self.history = history
+        self.logs = logs
+        self.supervisor = supervisor
+        pipelines = PipelineManager(history: history) { supervisor.changed($0) }
+    }
+
+    /// Where running code finds this server once it listens on `port`.
+    func launchSite(port: Int) -> LaunchSite {
+        let isWildcard = ["0.0.0.0", "::"].contains(options.host)
+        return LaunchSite(
+            host: isWildcard ? "127.0.0.1" : options.host, port: port, toolFolder: toolFolder,
+            deploymentID: clusterID, baseEnvironment: ProcessInfo.processInfo.environment)
     }
 
     /// The cluster's id: made once, kept in the catalog, because clients compare it.
@@ -40,6 +67,7 @@ final class Assembly: Sendable {
     func makeRouter() -> RPCRouter<Routes.Transport> {
         var routes = Routes(callers: Callers(history: history))
         PFSService(history: history).register(in: &routes)
+        PPSService(manager: pipelines, logs: logs, history: history).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

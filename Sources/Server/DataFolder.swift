@@ -23,16 +23,17 @@ struct DataFolder: ~Copyable {
     ///
     /// Throws `failedPrecondition` if another server holds it or it is of a newer format.
     init(_ path: String) throws {
-        self.path = path
         try Self.make(path)
-        lock = try Self.lock(path + "/lock", folder: path)
+        let descriptor = try Self.lock(path + "/lock", folder: path)
         do {
             try Self.checkFormat(path)
             for folder in ["segments", "logs", "launches", "bin"] { try Self.make(path + "/" + folder) }
         } catch {
-            close(lock)
+            close(descriptor)
             throw error
         }
+        self.path = path
+        lock = descriptor
     }
 
     deinit { close(lock) }

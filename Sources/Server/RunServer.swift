@@ -16,12 +16,15 @@ package func runServer(_ options: ServerOptions) async throws {
     let folder = try DataFolder(options.dataFolder)
     let assembly = try Assembly(folder: folder, options: options, logger: logger)
     let executor = IOExecutor(threads: options.threads)
+    let transport = assembly.makeTransport()
+    // Ended in reverse: first the running code, which may still write, then the calls.
     let services = ServiceGroup(
         configuration: ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: CallService(assembly: assembly, executor: executor, options: options),
-                    successTerminationBehavior: .gracefullyShutdownGroup)
+                    service: CallService(
+                        assembly: assembly, executor: executor, transport: transport, options: options)),
+                .init(service: SpoutService(assembly: assembly, transport: transport)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger))
@@ -41,25 +44,26 @@ package func runServer(_ options: ServerOptions) async throws {
 private struct CallService: Service {
     let assembly: Assembly
     let executor: IOExecutor
+    let transport: Routes.Transport
     let options: ServerOptions
 
     func run() async throws {
-        let transport = assembly.makeTransport()
         let server = GRPCServer(transport: transport, router: assembly.makeRouter())
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask(executorPreference: executor) { try await Self.serve(server, options) }
-                group.addTask { try await announce(transport) }
+                group.addTask(executorPreference: executor) { try await serve(server) }
+                group.addTask { try await announce() }
                 try await group.waitForAll()
             }
         } onGracefulShutdown: {
             // Wakes the calls that wait for ever, so that draining ends.
             assembly.history.events.close()
+            assembly.logs.endFollowing()
             server.beginGracefulShutdown()
         }
     }
 
-    private static func serve(_ server: GRPCServer<Routes.Transport>, _ options: ServerOptions) async throws {
+    private func serve(_ server: GRPCServer<Routes.Transport>) async throws {
         do {
             try await server.serve()
         } catch {
@@ -69,10 +73,34 @@ private struct CallService: Service {
         }
     }
 
-    private func announce(_ transport: Routes.Transport) async throws {
-        guard let address = try? await transport.listeningAddress else { return }
-        let text = address.ipv4.map { "\($0.host):\($0.port)" } ?? address.ipv6.map { "[\($0.host)]:\($0.port)" }
-        print("spile is ready on \(text ?? "\(address)"), data in \(options.dataFolder)")
+    private func announce() async throws {
+        guard let (text, _) = await transport.reachable() else { return }
+        print("spile is ready on \(text), data in \(options.dataFolder)")
         fflush(nil)
+    }
+}
+
+/// Runs the code of the pipelines while calls are served.
+private struct SpoutService: Service {
+    let assembly: Assembly
+    let transport: Routes.Transport
+
+    func run() async throws {
+        guard let (_, port) = await transport.reachable() else { return }
+        await withGracefulShutdownHandler {
+            await assembly.supervisor.run(at: assembly.launchSite(port: port))
+        } onGracefulShutdown: {
+            assembly.supervisor.shutDown()
+        }
+    }
+}
+
+extension HTTP2ServerTransport.Posix {
+    /// The address it listens on, as text, and the port; waits until it does. Nil if it never will.
+    fileprivate func reachable() async -> (text: String, port: Int)? {
+        guard let address = try? await listeningAddress else { return nil }
+        if let ipv4 = address.ipv4 { return ("\(ipv4.host):\(ipv4.port)", ipv4.port) }
+        if let ipv6 = address.ipv6 { return ("[\(ipv6.host)]:\(ipv6.port)", ipv6.port) }
+        return nil
     }
 }

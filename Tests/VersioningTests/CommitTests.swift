@@ -178,6 +178,7 @@ import Versioning
     @Test func waitingEndsWhenTheCommitIsFinished() async throws {
         let repo = try await history.makeRepo("a")
         let key = try await history.start(repo.branch("master"))
+        let history = history
         async let waited = history.commit(CommitHandle(key), at: .finished)
         try await history.finish(key)
         #expect(try await waited.finished != nil)
@@ -186,6 +187,7 @@ import Versioning
     @Test func waitingEndsWhenTheRepoIsDeleted() async throws {
         let repo = try await history.makeRepo("a")
         let key = try await history.start(repo.branch("master"))
+        let history = history
         async let waited = history.commit(CommitHandle(key), at: .finished)
         _ = try await history.transact(as: History.user) { try $0.deleteRepo(repo, force: false) }
         do {
@@ -236,5 +238,43 @@ import Versioning
             break
         }
         subscriber.cancel()
+    }
+}
+
+@Suite struct ListingTests {
+    let fixture: TestHistory
+    var history: History { fixture.history }
+
+    init() throws { fixture = try TestHistory() }
+
+    private func list(_ query: CommitQuery) async throws -> [CommitKey] {
+        var keys: [CommitKey] = []
+        try await history.list(query) { keys.append($0.record.key) }
+        return keys
+    }
+
+    @Test func aRepoIsListedNewestFirstWithinTheLimit() async throws {
+        let repo = try await history.makeRepo("a")
+        var written: [CommitKey] = []
+        for _ in 0..<5 {
+            written.append(try await history.modify(CommitHandle(repo.branch("master"))) { try $0.put("/x", "1") })
+        }
+        #expect(try await list(CommitQuery(repo: repo)) == written.reversed())
+        #expect(try await list(CommitQuery(repo: repo, limit: 2)) == written.suffix(2).reversed())
+        #expect(try await list(CommitQuery(repo: repo, isReverse: true)) == written)
+        #expect(try await list(CommitQuery(repo: repo, origin: .auto)) == [])
+    }
+
+    @Test func aLineageStopsBeforeItsStart() async throws {
+        let repo = try await history.makeRepo("a")
+        var written: [CommitKey] = []
+        for _ in 0..<4 {
+            written.append(try await history.modify(CommitHandle(repo.branch("master"))) { try $0.put("/x", "1") })
+        }
+        let query = CommitQuery(repo: repo, to: CommitHandle(written[2]), from: CommitHandle(written[0]))
+        #expect(try await list(query) == [written[2], written[1]])
+        await #expect(throws: SpileError.self) {
+            try await list(CommitQuery(repo: repo, from: CommitHandle(written[0])))
+        }
     }
 }

@@ -10,17 +10,20 @@ import Versioning
 final class TestHistory {
     let folder: String
     let randomness: SeededRandomness
-    private(set) var history: History
+    private var opened: History?
+    /// Use it afresh after a restart.
+    var history: History { opened! }
 
     init(seed: UInt64 = 1) throws {
         folder = NSTemporaryDirectory() + "spile-history-\(UUID().uuidString)"
         randomness = SeededRandomness(seed: seed)
         try FileManager.default.createDirectory(atPath: folder + "/segments", withIntermediateDirectories: true)
-        history = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
+        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
     }
 
     deinit {
-        try? history.close()
+        try? opened?.close()
+        opened = nil
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -34,8 +37,9 @@ final class TestHistory {
 
     /// Closes everything and opens it again from what is on the disk.
     func restart() throws {
-        try history.close()
-        history = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
+        try opened?.close()
+        opened = nil
+        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
     }
 }
 

@@ -125,7 +125,8 @@ struct SQLiteTransaction: CatalogReader {
     func commits(repo: Int64?, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [CommitRecord] {
         let ascending = order == .oldestFirst
         var conditions = ["commits.sequence \(ascending ? ">" : "<") ?"]
-        var arguments: StatementArguments = [cursor ?? (ascending ? 0 : Int64.max)]
+        let bound: Int64 = cursor ?? (ascending ? 0 : Int64.max)
+        var arguments: StatementArguments = [bound]
         if let repo {
             conditions.append("commits.repo = ?")
             arguments += [repo]
@@ -151,7 +152,8 @@ struct SQLiteTransaction: CatalogReader {
               AND NOT EXISTS (SELECT 1 FROM commits AS other WHERE other.id = one.id AND other.sequence > one.sequence)
             ORDER BY sequence DESC LIMIT ?
             """
-        return try rows(sql, [cursor ?? Int64.max, limit]).map { (try SQLiteRows.commitID($0["id"]), $0["sequence"]) }
+        let bound: Int64 = cursor ?? Int64.max
+        return try rows(sql, [bound, limit]).map { (try SQLiteRows.commitID($0["id"]), $0["sequence"]) }
     }
 
     func children(of sequence: Int64, limit: Int) throws -> [CommitRecord] {

@@ -124,7 +124,8 @@ extension PPSService {
 
     private func list(_ request: PpsV2_ListPipelineRequest, _ call: Call) throws -> [PipelineRecord] {
         if request.hasCommitSet {
-            throw SpileError(.unimplemented, "ListPipeline by commit_set is not implemented yet", remedy: "leave it out")
+            throw SpileError(
+                .unimplemented, "ListPipeline by commit_set is not implemented yet", remedy: "leave it out")
         }
         let states = try Self.states(request.jqFilter)
         let hasName = request.hasPipeline && !request.pipeline.name.isEmpty
@@ -137,7 +138,8 @@ extension PPSService {
         if let states { pipelines = pipelines.filter { states.contains($0.state.wireName) } }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
-            let (skipped, isTooFar) = size.multipliedReportingOverflow(by: max(0, Int(clamping: request.page.pageIndex)))
+            let (skipped, isTooFar) = size.multipliedReportingOverflow(
+                by: max(0, Int(clamping: request.page.pageIndex)))
             pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
         }
         return pipelines
@@ -175,7 +177,8 @@ extension PPSService {
 extension PPSService {
     /// There are no jobs: spouts make none.
     private func registerJobs(in routes: inout Routes) {
-        routes.serverStream(Method.ListJob.descriptor) { (request: PpsV2_ListJobRequest, call, _: RPCWriter<PpsV2_JobInfo>) in
+        routes.serverStream(Method.ListJob.descriptor) {
+            (request: PpsV2_ListJobRequest, call, _: RPCWriter<PpsV2_JobInfo>) in
             guard request.hasPipeline, !request.pipeline.name.isEmpty else { return }
             let key = PipelineKey(request.pipeline)
             _ = try manager.inspect(project: key.project, name: key.name, as: call.principal)
@@ -186,7 +189,8 @@ extension PPSService {
         routes.unary(Method.InspectJob.descriptor) { (request: PpsV2_InspectJobRequest, _) -> PpsV2_JobInfo in
             guard request.hasJob else { throw SpileError.domain("must specify a job") }
             throw SpileError.notFound(
-                "job \"\(PipelineKey(request.job.pipeline))@\(request.job.id)\" not found", remedy: "spouts make no jobs")
+                "job \"\(PipelineKey(request.job.pipeline))@\(request.job.id)\" not found",
+                remedy: "spouts make no jobs")
         }
         routes.unary(Method.ListSecret.descriptor) { (_: Google_Protobuf_Empty, _) in PpsV2_SecretInfos() }
     }

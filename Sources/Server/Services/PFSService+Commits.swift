@@ -45,7 +45,7 @@ extension PFSService {
             let project = request.hasProject && !request.project.name.isEmpty ? ProjectKey(request.project) : nil
             try await history.listCommitSets(project: project) { id, members in
                 try await writer.write(
-                    .with {
+                    PfsV2_CommitSetInfo.with {
                         $0.commitSet.id = id.description
                         $0.commits = members.map(\.listed)
                     })
