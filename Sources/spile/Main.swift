@@ -7,7 +7,7 @@ import GRPCCore
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 @main

@@ -38,8 +38,14 @@ struct CallHeaders: ClientInterceptor {
         context: ClientContext,
         next: (StreamingClientRequest<Input>, ClientContext) async throws -> StreamingClientResponse<Output>
     ) async throws -> StreamingClientResponse<Output> {
-        if context.descriptor.method == "GetVersion" { return try await next(request, context) }
         var request = request
+        let produce = request.producer
+        // A request is only asked for once there is a connection to send it on.
+        request.producer = { writer in
+            Watchdog.connected()
+            try await produce(writer)
+        }
+        if context.descriptor.method == "GetVersion" { return try await next(request, context) }
         request.metadata.add(contentsOf: metadata)
         return try await next(request, context)
     }

@@ -9,6 +9,9 @@ struct Endpoint: Equatable, Sendable {
     /// Inside a worker there is no greeting and nothing is written to the config file.
     var isWorker = false
 
+    /// Whether the server would be on this machine.
+    var isHere: Bool { address.kind == .unix || ["127.0.0.1", "localhost", "::1"].contains(address.host) }
+
     /// Picks the endpoint (`contract/cli.md` §4.3, §4.5): the worker's own port, `PACHD_ADDRESS`, the context's address,
     /// the context's forwarded port, this machine.
     static func choose(context: ClientConfig.Context?, name: String, environment: Environment) throws -> Endpoint {

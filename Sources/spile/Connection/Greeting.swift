@@ -24,7 +24,8 @@ struct Greeting: Sendable {
                 if clock.now >= end {
                     throw Failure(
                         "could not connect to pachd at \"\(endpoint.address)\" (address from \(endpoint.origin)): "
-                            + Self.reason(error))
+                            + Self.reason(error)
+                            + (endpoint.isHere ? " Is the server running? \"spile server\" starts it." : ""))
                 }
                 try await Task.sleep(for: .milliseconds(50))
             } catch let error as RPCError {

@@ -104,14 +104,12 @@ struct Session: Sendable {
     /// A client whose connection the process owns.
     static func connect(_ endpoint: Endpoint, _ headers: CallHeaders) throws -> GRPCClient<Transport> {
         var config = Transport.Config.defaults
+        // Large frames on the way down: fewer turns of the event loop per megabyte.
+        config.http2.maxFrameSize = 1 << 20
         config.backoff.initial = .milliseconds(50)
         config.backoff.max = .seconds(1)
         config.connection.keepalive = .init(time: .seconds(20), timeout: .seconds(20), allowWithoutCalls: true)
         config.compression.enabledAlgorithms = [.gzip]
-        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
-            Watchdog.connected()
-            return channel.eventLoop.makeSucceededVoidFuture()
-        }
         let methods = MethodConfig(
             names: [MethodConfig.Name(service: "")],
             waitForReady: endpoint.isWorker ? true : nil,

@@ -6,7 +6,7 @@ import Synchronization
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// Ends the process when the server does not answer the dial, or when `--rpc-timeout` is over.
@@ -19,7 +19,7 @@ enum Watchdog {
     /// Whether the server has answered a dial.
     static var isConnected: Bool { connection.load(ordering: .relaxed) }
 
-    /// Called from the event loop when a TCP connection stands.
+    /// Called when a connection stands.
     static func connected() { connection.store(true, ordering: .relaxed) }
 
     static func start(endpoint: Endpoint, rpcTimeout: Duration?) {

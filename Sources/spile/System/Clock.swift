@@ -3,7 +3,7 @@
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// A point in time as the wire has it: whole seconds since 1970 in UTC, and nanoseconds.

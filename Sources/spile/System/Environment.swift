@@ -3,7 +3,7 @@
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// The environment variables a command reads, by name. Passed in so that tests can give their own.

@@ -5,7 +5,7 @@ import Dispatch
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// Local files by plain system calls: the command starts in milliseconds because nothing larger is loaded for them.
@@ -90,7 +90,7 @@ enum Files {
         #elseif canImport(Musl)
             let failed = Musl.rename(from, target) != 0
         #else
-            let failed = Darwin.rename(from, target) != 0
+            let failed = Foundation.rename(from, target) != 0
         #endif
         if failed {
             let error = lastError("replace", target)
@@ -160,7 +160,7 @@ struct Descriptor: Sendable {
         #elseif canImport(Musl)
             _ = Musl.close(number)
         #else
-            _ = Darwin.close(number)
+            _ = Foundation.close(number)
         #endif
     }
 
@@ -172,7 +172,7 @@ struct Descriptor: Sendable {
             #elseif canImport(Musl)
                 let count = Musl.read(number, buffer.baseAddress, buffer.count)
             #else
-                let count = Darwin.read(number, buffer.baseAddress, buffer.count)
+                let count = Foundation.read(number, buffer.baseAddress, buffer.count)
             #endif
             if count >= 0 { return count }
             if errno != EINTR { throw Files.lastError("read", name) }
@@ -198,7 +198,7 @@ struct Descriptor: Sendable {
             #elseif canImport(Musl)
                 let count = Musl.write(number, rest.baseAddress, rest.count)
             #else
-                let count = Darwin.write(number, rest.baseAddress, rest.count)
+                let count = Foundation.write(number, rest.baseAddress, rest.count)
             #endif
             if count >= 0 {
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])

@@ -3,7 +3,7 @@
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// Texts a command takes from a path, from stdin (`-`) or from a URL.

@@ -1,14 +1,8 @@
-#if canImport(Server)
-    import Logging
-    import Server
+import Logging
+import Server
 
-    /// Runs the server in this process until it is told to stop. `logLevel` is one of the names of the logging library.
-    func launchServer(dataFolder: String, host: String, port: Int, logLevel: String) async throws {
-        let level = Logger.Level(rawValue: logLevel) ?? .info
-        try await runServer(ServerOptions(dataFolder: dataFolder, host: host, port: port, logLevel: level))
-    }
-#else
-    func launchServer(dataFolder: String, host: String, port: Int, logLevel: String) async throws {
-        throw Failure("this build holds no server")
-    }
-#endif
+/// Runs the server in this process until it is told to stop. `logLevel` is one of the names of the logging library.
+func launchServer(dataFolder: String, host: String, port: Int, logLevel: String) async throws {
+    let level = Logger.Level(rawValue: logLevel) ?? .info
+    try await runServer(ServerOptions(dataFolder: dataFolder, host: host, port: port, logLevel: level))
+}

@@ -62,7 +62,9 @@ struct GetFile: AsyncParsableCommand {
             }
         } catch let error as RPCError {
             var text = error.message
-            if !recursive, text.contains("director") { text += " (add -r and -o <folder> to get a folder)" }
+            if let hint = text.range(of: "Use GetFileTAR instead") {
+                text.replaceSubrange(hint, with: "To get a folder, add -r and -o <folder>")
+            }
             throw Failure("couldn't download \(reference.path ?? "") from \(reference.description): \(text)")
         }
     }

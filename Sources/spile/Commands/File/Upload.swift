@@ -14,7 +14,7 @@ import Synchronization
 #elseif canImport(Musl)
     import Musl
 #else
-    import Darwin
+    import Foundation
 #endif
 
 /// One `ModifyFile` stream: all files of a put, at most one chunk of them in memory.
