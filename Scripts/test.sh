@@ -9,7 +9,7 @@
 #   sdk       programs of pachyderm-sdk          (they run against bin/spile, or $SPILE_BIN)
 #   legacy    programs of python-pachyderm
 #   cli       shell programs of pachctl
-#   demo      make demo for 15 seconds, twice on the same data
+#   demo      make demo for 15 seconds, and once more on the same data with its spouts killed on the way
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,13 +46,15 @@ finish() {
 # shellcheck disable=SC2317  # called through `step`
 clients() { ".venv-$1/bin/python" -m pytest -q -p no:cacheprovider "Tests/clients/$2"; }
 
-# Twice: the second run has to find the first one's data and go on from there.
+# Twice: the second run has to find the first one's data and go on from there, and its spouts are killed on the way.
 # shellcheck disable=SC2317  # called through `step`
 demo() {
     local folder status=0
     folder="$(mktemp -d)"
-    DEMO_FOLDER="$folder" DEMO_SECONDS=15 Scripts/demo.sh && DEMO_FOLDER="$folder" DEMO_SECONDS=5 Scripts/demo.sh ||
-        status=$?
+    {
+        DEMO_FOLDER="$folder" DEMO_SECONDS=15 Scripts/demo.sh &&
+            DEMO_FOLDER="$folder" DEMO_SECONDS=8 DEMO_KILL=1 Scripts/demo.sh
+    } || status=$?
     rm -rf "$folder"
     return "$status"
 }

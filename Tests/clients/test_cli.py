@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -498,3 +499,32 @@ class TestTheServer:
             timeout=60,
         )
         assert done.returncode == 1 and done.stderr.strip()
+
+    def test_data_of_a_newer_format_is_refused(self, own_server):
+        own_server.stop()
+        path = os.path.join(own_server.data, "format")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        newer = re.sub(r"\d+", lambda number: str(int(number[0]) + 1000), text, count=1)
+        assert newer != text
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(newer)
+        done = subprocess.run(
+            [SPILE, "server", "--data", own_server.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert "newer" in done.stderr or "format" in done.stderr
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        own_server.start()
+
+    def test_it_goes_on_after_clients_that_talk_nonsense_or_vanish(self, own_server):
+        for nonsense in [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 1000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b""]:
+            with socket.create_connection((own_server.host, own_server.port), timeout=10) as connection:
+                connection.sendall(nonsense)
+        done = subprocess.run(
+            [SPILE, "version", "--raw"], env={**os.environ, "PACHD_ADDRESS": own_server.address}, capture_output=True,
+            text=True, timeout=60,
+        )
+        assert done.returncode == 0, done.stderr

@@ -11,6 +11,9 @@ import grpc
 import pytest
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs, pps
+from pachyderm_sdk.api.pfs import extension as pfs_extension
+
+from spile_server import Server
 
 MIB = 1024 * 1024
 
@@ -103,6 +106,39 @@ class TestConnecting:
     def test_a_server_that_is_not_there_is_a_connection_error(self):
         with pytest.raises(ConnectionError):
             Client(host="127.0.0.1", port=1).get_version()
+
+
+class TestTheTransport:
+    def test_many_calls_share_one_connection(self, client, repo, master):
+        streams = [client.pfs.subscribe_commit(repo=repo, branch="master") for _ in range(200)]
+        commit = put(client, master, {"/a": b"a"})
+        assert {next(stream).commit.id for stream in streams} == {commit.id}
+        for stream in streams:
+            stream.close()
+        assert client.get_version().major == 2
+
+    def test_messages_may_be_compressed(self, server, repo, master):
+        with grpc.insecure_channel(
+            f"{server.host}:{server.port}", compression=grpc.Compression.Gzip,
+            options=[("grpc.max_receive_message_length", 20 * MIB)],
+        ) as channel:
+            stub = pfs_extension.ApiStub(channel, get_transaction_id=lambda: None)
+            stub.put_file_from_bytes(commit=head(master), path="/zeros", data=bytes(5 * MIB))
+            with stub.pfs_file(file=file(head(master), "/zeros")) as content:
+                assert content.read() == bytes(5 * MIB)
+
+    def test_an_empty_transaction_header_is_no_transaction(self, client, master):
+        # What the SDK sends after its `finish_transaction`.
+        client.transaction_id = ""
+        commit = put(client, master, {"/a": b"a"})
+        assert read(client, commit, "/a") == b"a"
+
+    def test_what_is_not_there_yet_says_so_and_is_not_taken_for_auth(self, client):
+        with pytest.raises(grpc.RpcError) as error:
+            client.snapshot.create_snapshot()
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert "snapshot" in details(error)
+        assert "the auth service is not activated" not in details(error)
 
 
 class TestProjects:
@@ -753,6 +789,48 @@ class TestRestart:
         assert [answer.error for answer in client.pfs.fsck() if answer.error] == []
 
 
+    def test_what_was_acknowledged_survives_a_server_that_is_killed(self, own_server):
+        """Writers note what was acknowledged; after each kill all of it is there, and nothing in part."""
+        Client(host=own_server.host, port=own_server.port).pfs.create_repo(repo=pfs.Repo.from_uri("kept"))
+        acknowledged, guard = {}, threading.Lock()
+
+        def write(round_number, writer, enough):
+            client = Client(host=own_server.host, port=own_server.port)
+            for number in range(1_000_000):
+                path = f"/{round_number}/{writer}/{number}"
+                data = f"{path} ".encode() * (1 + number % 500)
+                try:
+                    client.pfs.put_file_from_bytes(
+                        commit=pfs.Commit.from_uri("kept@master"), path=path, data=data
+                    )
+                except (grpc.RpcError, ConnectionError):
+                    return
+                with guard:
+                    acknowledged[path] = data
+                    if len(acknowledged) > 100 * (round_number + 1):
+                        enough.set()
+
+        for round_number in range(4):
+            enough = threading.Event()
+            threads = [
+                threading.Thread(target=write, args=(round_number, writer, enough)) for writer in range(8)
+            ]
+            for thread in threads:
+                thread.start()
+            enough.wait()
+            own_server.kill()
+            for thread in threads:
+                thread.join()
+            own_server.start()
+            client = Client(host=own_server.host, port=own_server.port)
+            with client.pfs.pfs_tar_file(file=pfs.File.from_uri("kept@master:/")) as archive:
+                found = {"/" + one.name: archive.extractfile(one).read() for one in archive if one.isfile()}
+            assert {path: found.get(path) for path in acknowledged} == acknowledged
+            for path, data in found.items():
+                assert data == f"{path} ".encode() * (1 + int(path.rpartition("/")[2]) % 500)
+            assert [answer.error for answer in client.pfs.fsck() if answer.error] == []
+
+
 # Spouts
 
 
@@ -893,13 +971,14 @@ class TestSpouts:
         client.pps.stop_pipeline(pipeline=running)
         assert client.pps.inspect_pipeline(pipeline=running).stopped
         wait_for_state(client, running, pps.PipelineState.PIPELINE_PAUSED)
-        before = [info.commit.id for info in client.pfs.list_commit(repo=output(running).repo)]
+        before = list(client.pfs.list_commit(repo=output(running).repo))
+        assert before
         client.pps.start_pipeline(pipeline=running)
         assert not client.pps.inspect_pipeline(pipeline=running).stopped
         wait_for_state(client, running, pps.PipelineState.PIPELINE_RUNNING)
         after = list(client.pfs.list_commit(repo=output(running).repo))
-        assert [info.commit.id for info in after] == before
-        assert all(info.finished.year > 1970 for info in after)
+        assert {info.commit.id for info in before} <= {info.commit.id for info in after}
+        assert all(info.finished.year > 1970 for info in after), "an open commit would be in the spout's way"
 
     def test_stopping_what_is_not_there(self, client, fresh):
         nothing = pps.Pipeline(name=fresh("spout"))
@@ -1112,6 +1191,55 @@ signal.pause()
         assert paths(client.pfs.list_file(file=file(infos[1].commit, "/"))) == ["/x", "/y"]
         client.pps.delete_pipeline(pipeline=pipeline)
         client.pfs.delete_project(project=project)
+
+    def test_a_newer_launch_shuts_the_older_one_out(self, client, server, pipeline):
+        self.make(client, pipeline, """
+            echo "$PACH_PYTHON_AUTH_TOKEN" | pachctl put file "$PPS_PIPELINE_NAME@master:/token" -f -
+            exec sleep 3600""")
+        old = read(client, outputs(client, pipeline, 1)[0].commit, "/token").decode().strip()
+
+        def write(token):
+            own = Client(host=server.host, port=server.port, auth_token=token)
+            own.pfs.put_file_from_bytes(commit=head(output(pipeline)), path="/by-token", data=b"x")
+
+        write(old)
+        client.pps.stop_pipeline(pipeline=pipeline)
+        wait_for_state(client, pipeline, pps.PipelineState.PIPELINE_PAUSED)
+        with pytest.raises(grpc.RpcError):
+            write(old)
+        client.pps.start_pipeline(pipeline=pipeline)
+        # Token, the write above, and the second launch's token.
+        new = read(client, outputs(client, pipeline, 3)[2].commit, "/token").decode().strip()
+        assert new != old
+        write(new)
+        with pytest.raises(grpc.RpcError):
+            write(old)
+
+    def test_a_commit_that_a_dead_launch_left_open_is_not_in_the_way(self, client, pipeline, tmp_path):
+        self.make(client, pipeline, f"""
+            if ! test -e {tmp_path}/second; then
+                touch {tmp_path}/second
+                pachctl start commit "$PPS_PIPELINE_NAME@master"
+                echo half | pachctl put file "$PPS_PIPELINE_NAME@master:/half" -f -
+                kill -9 $$
+            fi
+            echo whole | pachctl put file "$PPS_PIPELINE_NAME@master:/whole" -f -
+            exec sleep 3600""")
+        left, written = outputs(client, pipeline, 2)
+        assert left.error and not written.error
+        # What a failed commit holds is not passed on to the next one.
+        assert paths(client.pfs.list_file(file=file(written.commit, "/"))) == ["/whole"]
+
+    def test_nothing_of_the_servers_own_environment_leaks(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("SERVER_SECRET", "not for spouts")
+        server = Server(str(tmp_path / "data"), str(tmp_path / "log")).start()
+        try:
+            client = Client(host=server.host, port=server.port)
+            pipeline = pps.Pipeline(name="tap", project=pfs.Project(name="default"))
+            self.make(client, pipeline, "env | pachctl put file tap@master:/env -f -; exec sleep 3600")
+            assert b"not for spouts" not in read(client, outputs(client, pipeline, 1)[0].commit, "/env")
+        finally:
+            server.stop()
 
     def test_a_downstream_reader_sees_each_commit(self, client, server, pipeline):
         self.make(client, pipeline, """

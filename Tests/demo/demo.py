@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 
 from ledger import Ledger
-from processes import DemoError, Helper, answers, children, free_port, is_alive, is_free, until
+from processes import DemoError, Helper, answers, free_port, is_free, processes, until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SPILE = os.path.abspath(os.environ.get("SPILE_BIN") or os.path.join(ROOT, "bin/spile"))
@@ -316,18 +316,10 @@ class Demo:
         print()
 
     def spout_pids(self) -> dict[int, str]:
-        """The running programs of the spouts, by process id."""
-        result = {}
-        for pid in children(self.server.pid):
-            try:
-                with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-                    words = file.read().split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            for spout in self.spouts:
-                if spout.program in words:
-                    result[pid] = spout.name
-        return result
+        """The running programs of this demo's spouts, by process id: their environment names its data folder."""
+        return {
+            pid: spout.name for spout in self.spouts for pid in processes(spout.program, self.path("data") + "/")
+        }
 
     def kill_spouts(self) -> None:
         for pid, name in self.spout_pids().items():
@@ -402,14 +394,12 @@ class Demo:
         for watcher in self.watchers:
             watcher.terminate()
             watcher.wait()
-        pids = self.spout_pids() if hasattr(self, "server") else {}
         for helper in reversed(self.helpers):
             if trouble := helper.stop(STOP_SECONDS):
                 troubles.append(trouble)
-        for pid, name in pids.items():
-            if is_alive(pid):
-                troubles.append(f"the spout {name} was still running (process {pid}) after the server had ended")
-                os.kill(pid, signal.SIGKILL)
+        for pid, name in self.spout_pids().items():
+            troubles.append(f"the spout {name} was still running (process {pid}) after the server had ended")
+            os.kill(pid, signal.SIGKILL)
         return troubles
 
     def run(self) -> bool:

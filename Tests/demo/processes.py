@@ -47,29 +47,24 @@ def answers(port: int) -> bool:
     return True
 
 
-def children(parent: int) -> list[int]:
-    """Process ids of the direct children."""
+def processes(word: str, variable_part: str) -> list[int]:
+    """Ids of the processes with this word on their command line and this text somewhere in their environment."""
     result = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                # The name, in brackets, may hold anything; the parent is the second field after it.
-                fields = file.read().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            if word.encode() not in words:
+                continue
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if variable_part.encode() in file.read():
+                    result.append(int(entry))
+        except OSError:
+            # It has ended meanwhile, or is not ours to look at.
             continue
-        if int(fields[1]) == parent and fields[0] != "Z":
-            result.append(int(entry))
     return result
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class Helper:
@@ -80,11 +75,14 @@ class Helper:
         self.name = name
         self.log = log
         self.on_line = on_line
-        # A session of its own: Ctrl-C at the terminal reaches the demo alone, which then ends its helpers in order.
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
-            start_new_session=True,
-        )
+        try:
+            # A session of its own: Ctrl-C at the terminal reaches the demo alone, which then ends its helpers in order.
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DemoError(f"cannot start the {name}, {command[0]}: {error.strerror}") from None
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -106,7 +104,8 @@ class Helper:
             self.reader.join(1)
             with open(self.log, encoding="utf-8", errors="replace") as log:
                 last = log.read().splitlines()[-5:]
-            raise DemoError("\n  ".join([f"{self.name} ended with status {status}; the last lines of {self.log}:", *last]))
+            lines = [f"the {self.name} ended with status {status}; the last lines of {self.log}:", *last]
+            raise DemoError("\n  ".join(lines))
 
     def stop(self, seconds: float) -> str | None:
         """SIGTERM, and SIGKILL when the time is up. Returns what was wrong, if anything was."""
@@ -117,6 +116,6 @@ class Helper:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            return f"{self.name} did not end within {seconds:g} seconds and was killed"
+            return f"the {self.name} did not end within {seconds:g} seconds and was killed"
         self.reader.join(1)
-        return f"{self.name} ended with status {status}, see {self.log}" if status else None
+        return f"the {self.name} ended with status {status}, see {self.log}" if status else None
