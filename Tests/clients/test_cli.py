@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from spile_server import SPILE
+from spile_server import ROOT, SPILE, Server
 
 STAYING = "{cmd: [sh, -c, 'echo up and running; exec sleep 3600']}"
 
@@ -312,6 +312,34 @@ class TestFiles:
         assert len(objects(shell(f"pachctl list commit {repo} --raw"))) == 1
 
 
+class TestHowFlagsMayBeWritten:
+    @pytest.fixture
+    def repo(self, shell, repo):
+        shell(f"""mkdir dir; echo 1 > dir/one; echo 2 > dir/two
+                  pachctl put file -rf dir {repo}@master:/
+                  echo 3 | pachctl put file {repo}@master:/three""")
+        return repo
+
+    @pytest.mark.parametrize("flag", ["-n 1", "-n1", "-n=1", "--number 1", "--number=1"])
+    def test_values(self, shell, repo, flag):
+        assert len(objects(shell(f"pachctl list commit {repo} {flag} --raw"))) == 1
+        assert len(objects(shell(f"pachctl list commit --raw {flag} {repo}"))) == 1
+
+    @pytest.mark.parametrize("flag", ["--raw", "--raw=true", "--raw=1", "--raw --full-timestamps=false"])
+    def test_switches(self, shell, repo, flag):
+        assert objects(shell(f"pachctl list file {repo}@master {flag}"))
+
+    def test_flags_of_the_whole_program_stand_anywhere(self, shell, repo):
+        for line in ["--project default list repo", "list --project=default repo", "list repo --project default"]:
+            assert repo in shell(f"pachctl --no-color {line} -v")
+
+    def test_progress_can_be_switched_off(self, shell, repo):
+        shell(f"pachctl get file {repo}@master:/one --progress=false -o copy; cmp copy dir/one")
+
+    def test_a_name_that_begins_with_a_dash_comes_after_two(self, shell, repo):
+        assert "not found" in shell.fails("pachctl inspect repo -- -x")
+
+
 class TestCommits:
     def test_the_canonical_loop_of_a_spout(self, shell, repo):
         ids = shell(f"""
@@ -355,6 +383,17 @@ class TestCommits:
         one = objects(shell(f"pachctl inspect commit {repo}@master --raw"))[0]
         assert one["origin"]["kind"] == "USER" and one["details"]["size_bytes"] == "2"
         assert "branch" not in one["commit"]
+
+    def test_wait_shows_the_commit_that_it_waited_for(self, shell, repo):
+        shell(f"pachctl start commit {repo}@master; pachctl finish commit {repo}@master")
+        assert f"Commit: {repo}@" in shell(f"pachctl wait commit {repo}@master")
+
+    def test_subscribe_prints_each_commit_at_once(self, shell, repo):
+        shell(f"echo 0 | pachctl put file {repo}@master:/0 -f -")
+        process = shell.start(f"pachctl subscribe commit {repo}@master")
+        assert process.stdout.readline().startswith("PROJECT")
+        assert repo in process.stdout.readline()
+        shell.end(process)
 
     def test_subscribe_in_a_shell_loop(self, shell, repo):
         shell(f"echo 0 | pachctl put file {repo}@master:/0 -f -")
@@ -471,9 +510,31 @@ class TestSpouts:
         assert "no-such-file" in shell.fails("pachctl create pipeline -f no-such-file.yaml")
 
 
+class TestTheReadme:
+    def test_its_first_spout(self, shell):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            section = file.read().split("## A first spout")[1]
+        program = section.split("```sh\n")[1].split("```")[0].replace("bin/pachctl", "pachctl")
+        # A reader takes a moment between the lines that make it and those that look at it.
+        made, looked = program.split("pachctl list commit", 1)
+        shell(made)
+        spout = shell.start("pachctl subscribe commit clock@master --raw --origin user | grep -m 1 finished")
+        assert spout.stdout.readline()
+        shell.end(spout)
+        assert re.search(r"\d\d:\d\d:\d\d", shell("pachctl list commit" + looked))
+
+
 class TestTheServer:
     def test_sigterm_ends_it_with_status_0(self, own_server):
         assert own_server.stop() == 0
+
+    def test_delete_all_asks_first(self, own_server, tmp_path):
+        shell = Shell(tmp_path, own_server.address)
+        shell("pachctl create repo one; echo x | pachctl put file one@master:/x")
+        shell("echo n | pachctl delete all || true")
+        assert "one" in shell("pachctl list repo")
+        shell("(yes || true) | pachctl delete all")
+        assert "one" not in shell("pachctl list repo")
 
     def test_a_second_server_on_the_same_folder_is_refused(self, own_server, tmp_path):
         done = subprocess.run(
@@ -499,6 +560,19 @@ class TestTheServer:
             timeout=60,
         )
         assert done.returncode == 1 and done.stderr.strip()
+
+    def test_a_relative_data_folder_serves_spouts_too(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        server = Server("data", "server.log").start()
+        try:
+            shell = Shell(tmp_path, server.address)
+            spec = "pipeline: {name: tap}\nspout: {}\ntransform: {cmd: [sh, -c, 'pachctl list repo; exec sleep 3600']}"
+            shell("pachctl create pipeline -f -", given=spec)
+            process = shell.start("pachctl logs -p tap --follow")
+            assert "PROJECT" in process.stdout.readline()
+            shell.end(process)
+        finally:
+            server.stop()
 
     def test_data_of_a_newer_format_is_refused(self, own_server):
         own_server.stop()
