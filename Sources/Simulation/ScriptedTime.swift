@@ -57,20 +57,3 @@ package final class ScriptedTime: Clock {
         }
     }
 }
-
-/// Chance that repeats itself by seed (SplitMix64).
-package final class ScriptedChance: Randomness {
-    private let state: Mutex<UInt64>
-
-    package init(seed: UInt64) { state = Mutex(seed) }
-
-    package func next() -> UInt64 {
-        state.withLock { state in
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-            return word ^ (word >> 31)
-        }
-    }
-}

@@ -10,7 +10,10 @@ import Testing
     @Test(arguments: [
         ("tf_job: {tf_job: x}", "embedding TFJobs in pipelines is not supported yet"),
         ("reprocess_spec: never", "ReprocessSpec must be one of"),
-        ("tolerations: [{operator: EXISTS}, {key: a}]", "toleration 2/2: cannot omit key/value comparison operator; specify EQUAL or EXISTS"),
+        (
+            "tolerations: [{operator: EXISTS}, {key: a}]",
+            "toleration 2/2: cannot omit key/value comparison operator; specify EQUAL or EXISTS"
+        ),
         ("pod_spec: '{'", "malformed PodSpec"),
         ("pod_patch: 'x'", "malformed PodPatch"),
         ("service: {type: Door}", "the following service type Door is not allowed"),
@@ -24,9 +27,15 @@ import Testing
 
     @Test(arguments: [
         ("pipeline: {}", "request.Pipeline.Name cannot be empty"),
-        ("pipeline: {name: a b}\ns3_out: true\nspout: {}", "only alphanumeric characters, underscores, and dashes are allowed"),
+        (
+            "pipeline: {name: a b}\ns3_out: true\nspout: {}",
+            "only alphanumeric characters, underscores, and dashes are allowed"
+        ),
         ("pipeline: {name: \(String(repeating: "a", count: 53))}", "is 2 characters longer than the 51 max"),
-        ("pipeline: {name: \(String(repeating: "a", count: 51)), project: {name: longproject}}\ns3_out: true", "characters longer than the 63 max"),
+        (
+            "pipeline: {name: \(String(repeating: "a", count: 51)), project: {name: longproject}}\ns3_out: true",
+            "characters longer than the 63 max"
+        ),
         ("pipeline: {name: _a}\ns3_out: true\nspout: {}", "s3 output is not supported in spouts or services"),
         ("pipeline: {name: _a}\ntransform: null\nspout: {}\nautoscaling: true", "pipeline must specify a transform"),
         ("pipeline: {name: _a}\nspout: {}\nautoscaling: true", "autoscaling can't be used with spouts"),
@@ -37,18 +46,42 @@ import Testing
         ("pipeline: {name: a}\ninput: {pfs: {name: x, glob: /}}", "input must specify a repo"),
         ("pipeline: {name: a}\ninput: {pfs: {repo: r}}", "input must specify a glob"),
         ("pipeline: {name: a}\ninput: {pfs: {repo: r, name: out, glob: /}}", "input cannot be named out"),
-        ("pipeline: {name: a}\ninput: {pfs: {repo: out, glob: /}}", "inputs based on repos named \"out\" must have 'name' set"),
-        ("pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /*, s3: true}}", "inputs that set 's3' to 'true' must also set 'glob'"),
+        (
+            "pipeline: {name: a}\ninput: {pfs: {repo: out, glob: /}}",
+            "inputs based on repos named \"out\" must have 'name' set"
+        ),
+        (
+            "pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /*, s3: true}}",
+            "inputs that set 's3' to 'true' must also set 'glob'"
+        ),
         ("pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /, s3: true, lazy: true}}", "both 's3' and 'lazy'"),
-        ("pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /, s3: true, empty_files: true}}", "both 's3' and 'empty_files'"),
+        (
+            "pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /, s3: true, empty_files: true}}",
+            "both 's3' and 'empty_files'"
+        ),
         ("pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /, commit: x}}", "input cannot come from a commit"),
-        ("pipeline: {name: a}\ninput: {join: [{pfs: {repo: r, glob: /, s3: true}}]}", "S3 inputs in join expressions are not supported"),
-        ("pipeline: {name: a}\ninput: {cross: [{pfs: {repo: r, glob: /}}, {pfs: {repo: r, glob: /}}]}", "name \"r\" was used more than once"),
+        (
+            "pipeline: {name: a}\ninput: {join: [{pfs: {repo: r, glob: /, s3: true}}]}",
+            "S3 inputs in join expressions are not supported"
+        ),
+        (
+            "pipeline: {name: a}\ninput: {cross: [{pfs: {repo: r, glob: /}}, {pfs: {repo: r, glob: /}}]}",
+            "name \"r\" was used more than once"
+        ),
         ("pipeline: {name: a}\ninput: {cron: {name: c, spec: '* *'}}", "error parsing cron-spec"),
         ("pipeline: {name: a}\negress: {sql_database: {url: x}}", "egress.sql_database.secret is required"),
-        ("pipeline: {name: a}\negress: {sql_database: {secret: {name: x}}}", "egress.sql_database.secret.key are required"),
-        ("pipeline: {name: a}\nservice: {}\nparallelism_spec: {constant: 2}", "services can only be run with a constant parallelism of 1"),
-        ("pipeline: {name: a}\nspout: {}\ninput: {pfs: {repo: r, glob: /}}", "spout pipelines (without a service) must not have an input"),
+        (
+            "pipeline: {name: a}\negress: {sql_database: {secret: {name: x}}}",
+            "egress.sql_database.secret.key are required"
+        ),
+        (
+            "pipeline: {name: a}\nservice: {}\nparallelism_spec: {constant: 2}",
+            "services can only be run with a constant parallelism of 1"
+        ),
+        (
+            "pipeline: {name: a}\nspout: {}\ninput: {pfs: {repo: r, glob: /}}",
+            "spout pipelines (without a service) must not have an input"
+        ),
     ])
     func faultsOfShapeComeInTheirOrder(_ text: String, _ fragment: String) throws {
         let error = try #require(throws: SpileError.self) { try spec(text).checkShape() }
@@ -57,7 +90,8 @@ import Testing
     }
 
     @Test func siblingsOfAUnionMayShareAName() throws {
-        try spec("pipeline: {name: a}\ninput: {union: [{pfs: {repo: r, glob: /}}, {pfs: {repo: r, glob: '/*'}}]}").checkShape()
+        try spec("pipeline: {name: a}\ninput: {union: [{pfs: {repo: r, glob: /}}, {pfs: {repo: r, glob: '/*'}}]}")
+            .checkShape()
     }
 
     @Test func secretsAreRefusedSinceNoneExist() throws {

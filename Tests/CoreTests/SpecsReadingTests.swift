@@ -10,9 +10,13 @@ import Testing
     }
 
     private static let bad: [Bad] = [
-        Bad(text: "pipeline: {name: x}\ntransform:\n  cmd: [a, 1]", says: ["line 3", "transform.cmd[1]", "expected a string", "\"1\""]),
+        Bad(
+            text: "pipeline: {name: x}\ntransform:\n  cmd: [a, 1]",
+            says: ["line 3", "transform.cmd[1]", "expected a string", "\"1\""]),
         Bad(text: "pipelin: {name: x}", says: ["line 1", "unknown field \"pipelin\"", "did you mean pipeline?"]),
-        Bad(text: "{\"pipeline\": {\"name\": \"x\"},\n\"transform\": {\"imagee\": \"a\"}}", says: ["line 2", "transform.imagee", "did you mean image?"]),
+        Bad(
+            text: "{\"pipeline\": {\"name\": \"x\"},\n\"transform\": {\"imagee\": \"a\"}}",
+            says: ["line 2", "transform.imagee", "did you mean image?"]),
         Bad(text: "transform: {env: {PORT: 8080}}", says: ["transform.env.PORT", "expected a string", "\"8080\""]),
         Bad(text: "spout: {marker: m}", says: ["spout.marker", "commit"]),
         Bad(text: "spout: {overwrite: true}", says: ["spout.overwrite", "same path"]),
@@ -27,15 +31,20 @@ import Testing
         Bad(text: "{\"description\": \"a\", \"description\": \"b\"}", says: ["duplicate field"]),
         Bad(text: "transform: [a]", says: ["transform", "expected an object, found a list"]),
         Bad(text: "egress: {url: s3://b}", says: ["egress.url", "did you mean URL?"]),
-        Bad(text: "egress: {object_storage: {url: a}, sql_database: {url: b}}", says: ["cannot stand beside object_storage"]),
+        Bad(
+            text: "egress: {object_storage: {url: a}, sql_database: {url: b}}",
+            says: ["cannot stand beside object_storage"]),
         Bad(text: "a: &x 1\nb: *x", says: ["line 1", "alias nodes not supported"]),
         Bad(text: "datum_tries: 0x10", says: ["line 1", "0x10 is not a plain decimal integer"]),
         Bad(text: "datum_tries: 1_000", says: ["not a plain decimal integer"]),
         Bad(text: "{\"pipeline\": {\"name\": \"x\",}}", says: ["pipeline"]),
         Bad(text: "{\"a\": tru}", says: ["unknown field"]),
         Bad(text: "transform:\n  cmd: [a\n", says: ["malformed pipeline spec: line 3"]),
-        Bad(text: "input: {pfs: {repo: r, glob: /, trigger: {commit: 1}}}", says: ["input.pfs.trigger.commit", "did you mean commits?"]),
-        Bad(text: "input: {cron: {name: c, spec: '@daily', start: yesterday}}", says: ["input.cron.start", "RFC 3339"]),
+        Bad(
+            text: "input: {pfs: {repo: r, glob: /, trigger: {commit: 1}}}",
+            says: ["input.pfs.trigger.commit", "did you mean commits?"]),
+        Bad(
+            text: "input: {cron: {name: c, spec: '@daily', start: yesterday}}", says: ["input.cron.start", "RFC 3339"]),
     ]
 
     @Test("a faulty spec is refused with line, field and remedy", arguments: bad)
@@ -92,12 +101,16 @@ import Testing
     @Test func severalDocumentsAndListsGiveSeveralSpecs() throws {
         let specs = try SpecDocument.readAll("pipeline: {name: a}\n---\n- pipeline: {name: b}\n- pipeline: {name: c}\n")
         #expect(specs.map(\.name) == ["a", "b", "c"])
-        #expect(try SpecDocument.readAll("{\"pipeline\":{\"name\":\"a\"}}\n---\n{\"pipeline\":{\"name\":\"b\"}}").count == 2)
+        #expect(
+            try SpecDocument.readAll("{\"pipeline\":{\"name\":\"a\"}}\n---\n{\"pipeline\":{\"name\":\"b\"}}").count == 2
+        )
         #expect(specs[0].placed(in: "p").project == "p")
     }
 
     @Test func aSchemaMarkIsDropped() throws {
-        #expect(try SpecDocument.read("$schema: x\npipeline: {$schema: y, name: a}").json.text == "{\"pipeline\":{\"name\":\"a\"}}")
+        #expect(
+            try SpecDocument.read("$schema: x\npipeline: {$schema: y, name: a}").json.text
+                == "{\"pipeline\":{\"name\":\"a\"}}")
     }
 
     @Test func mergePatchFollowsItsStandard() throws {

@@ -18,7 +18,9 @@ import Testing
         for line in lines { store.append(LaunchOutput(stream: .standardOutput, line: line), worker: "w", of: key) }
     }
 
-    private func read(_ store: LogStore, _ kind: LogQuery.Kind = .all, since: Double = 0, tail: Int? = nil) async throws -> [String] {
+    private func read(_ store: LogStore, _ kind: LogQuery.Kind = .all, since: Double = 0, tail: Int? = nil) async throws
+        -> [String]
+    {
         var lines: [String] = []
         try await store.read(LogQuery(pipeline: key, kind: kind, since: since, tail: tail)) { lines.append($0.message) }
         return lines
@@ -32,7 +34,9 @@ import Testing
         try await store.read(LogQuery(pipeline: key, kind: .all)) { records.append($0) }
         #expect(
             records == [
-                LogRecord(instant: time.now(), message: "a \"quoted\"\t\u{1}é😀", worker: "w1", isServer: false, stream: "stderr"),
+                LogRecord(
+                    instant: time.now(), message: "a \"quoted\"\t\u{1}é😀", worker: "w1", isServer: false,
+                    stream: "stderr"),
                 LogRecord(instant: time.now(), message: "started", worker: "", isServer: true),
             ])
         #expect(try await read(store, .user).count == 1)
@@ -149,13 +153,16 @@ import Testing
             for writer in 0..<4 {
                 group.addTask {
                     for line in 0..<100 {
-                        store.append(LaunchOutput(stream: .standardOutput, line: "\(line)"), worker: "\(writer)", of: key)
+                        store.append(
+                            LaunchOutput(stream: .standardOutput, line: "\(line)"), worker: "\(writer)", of: key)
                     }
                 }
             }
         }
         var byWriter: [String: [String]] = [:]
-        try await store.read(LogQuery(pipeline: key, kind: .all)) { byWriter[$0.worker, default: []].append($0.message) }
+        try await store.read(LogQuery(pipeline: key, kind: .all)) {
+            byWriter[$0.worker, default: []].append($0.message)
+        }
         #expect(byWriter.count == 4)
         for lines in byWriter.values { #expect(lines == (0..<100).map { "\($0)" }) }
     }

@@ -1,13 +1,14 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 import Backends
 import Core
 import Logging
 import Simulation
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// What every launcher must do, shown on processes of this machine.
 @Suite(.timeLimit(.minutes(1))) struct ProcessLauncherTests {
@@ -23,7 +24,9 @@ import Testing
 
         deinit { folder.remove() }
 
-        func order(_ command: [String], epoch: Int64 = 1, configure: (inout LaunchOrder) -> Void = { _ in }) -> LaunchOrder {
+        func order(_ command: [String], epoch: Int64 = 1, configure: (inout LaunchOrder) -> Void = { _ in })
+            -> LaunchOrder
+        {
             let output = output
             var order = LaunchOrder(
                 pipeline: PipelineKey(name: "p"), epoch: epoch, command: command,
@@ -188,7 +191,8 @@ import Testing
             scene.order(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"]))
         _ = await scene.output.next()
         let later = try ProcessLauncher(
-            root: scene.folder.path + "/runs", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            root: scene.folder.path + "/runs", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
         #expect(await later.isAlive(handle))
         await later.endLeftovers(grace: 0.05)
         #expect(await !later.isAlive(handle))

@@ -41,7 +41,10 @@ import Testing
         for run in 1...9 {
             let actions = life.ended(
                 .exited(code: 3), output: ["no broker", "giving up"], at: start.adding(seconds: 0.2), chance: 0.5)
-            guard case .wake(let pause, let ticket)? = actions.last else { Issue.record("no pause"); return }
+            guard case .wake(let pause, let ticket)? = actions.last else {
+                Issue.record("no pause")
+                return
+            }
             pauses.append(pause)
             let report = reports(actions)[0]
             #expect(report.state == (run < 3 ? .restarting : .crashing))
@@ -72,7 +75,8 @@ import Testing
         var life = SpoutLifecycle(policy: RestartPolicy(), failures: 5)
         _ = life.wanted(.run(version: 1))
         #expect(life.launched(handle, at: start).last == .wake(after: 60, ticket: 1))
-        #expect(life.woke(ticket: 1) == [.report(StateReport(version: 1, state: .running, reason: "", startedAt: start))])
+        #expect(
+            life.woke(ticket: 1) == [.report(StateReport(version: 1, state: .running, reason: "", startedAt: start))])
     }
 
     @Test func stoppingEndsTheRunThenShowsPaused() {
@@ -87,7 +91,8 @@ import Testing
         var life = running()
         _ = life.wanted(.rest(version: 1))
         #expect(life.wanted(.run(version: 1)).isEmpty)
-        #expect(life.ended(.signalled(number: 9), output: [], at: start, chance: 0) == [.launch(version: 1, failures: 0)])
+        #expect(
+            life.ended(.signalled(number: 9), output: [], at: start, chance: 0) == [.launch(version: 1, failures: 0)])
     }
 
     @Test func aNewVersionTakesTheOldOnesPlaceAtOnce() {
@@ -110,7 +115,8 @@ import Testing
         _ = life.wanted(.run(version: 1))
         #expect(life.wanted(.run(version: 2)).isEmpty)
         #expect(life.launched(handle, at: start) == [.stop(handle)])
-        #expect(life.ended(.signalled(number: 15), output: [], at: start, chance: 0) == [.launch(version: 2, failures: 0)])
+        #expect(
+            life.ended(.signalled(number: 15), output: [], at: start, chance: 0) == [.launch(version: 2, failures: 0)])
     }
 
     @Test func aDeletedSpoutIsStoppedThenForgotten() {

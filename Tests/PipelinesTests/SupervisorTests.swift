@@ -19,7 +19,8 @@ private struct Scene: Sendable {
         supervisor = Supervisor(
             ledger: ledger, launcher: launcher, logs: logs, options: Supervisor.Options(),
             world: Supervisor.World(
-                clock: time, randomness: ScriptedChance(seed: 7), sha256: Self.digest, sleep: { try await time.sleep($0) }),
+                clock: time, randomness: SeededRandomness(seed: 7), sha256: Self.digest,
+                sleep: { try await time.sleep($0) }),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -31,7 +32,10 @@ private struct Scene: Sendable {
             key: key, version: version, specCommit: CommitID(randomHigh: 1, randomLow: UInt64(version)), kind: .spout,
             stopped: stopped, userSpec: "",
             effectiveSpec: spec
-                ?? #"{"pipeline":{"name":"ticks"},"transform":{"cmd":["tick"],"stdin":["a","b"],"env":{"A":"1","PEER_PORT":"0"}}}"#,
+                ?? """
+                {"pipeline":{"name":"ticks"},"transform":{"cmd":["tick"],"stdin":["a","b"],\
+                "env":{"A":"1","PEER_PORT":"0"}}}
+                """,
             createdAt: time.now(), updatedAt: time.now())
     }
 
@@ -152,7 +156,8 @@ private struct Scene: Sendable {
             let run = await scene.launcher.starts.next()
             scene.launcher.print("x", from: run.handle)
             _ = await scene.state(.running)
-            async let following: Void = scene.logs.read(LogQuery(pipeline: scene.key, kind: .all, follow: true)) { _ in }
+            async let following: Void = scene.logs.read(LogQuery(pipeline: scene.key, kind: .all, follow: true)) { _ in
+            }
             scene.ledger.remove(scene.key)
             scene.supervisor.changed(scene.key)
             _ = await scene.launcher.stops.next()

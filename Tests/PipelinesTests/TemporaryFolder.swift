@@ -9,7 +9,7 @@ struct TemporaryFolder {
     let path: String
 
     init() {
-        var template = Array("/tmp/spile-test-XXXXXX".utf8CString)
+        var template = Array(("/tmp/spile-test-" + String(repeating: "X", count: 6)).utf8CString)
         precondition(mkdtemp(&template) != nil)
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -1,9 +1,10 @@
+import Core
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
 
 /// Log files on a local disk, below one folder.
 package struct DiskLogFiles: LogFiles {

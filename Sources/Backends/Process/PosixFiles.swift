@@ -1,9 +1,10 @@
+import Core
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
 
 /// The few file calls that launches and logs are made of, with errors that name the path.
 enum PosixFiles {
@@ -114,11 +115,13 @@ enum BlockingThread {
         pthread_attr_setstacksize(&attributes, 512 << 10)
         let box = Unmanaged.passRetained(Body(run: body))
         var thread = pthread_t()
-        let code = pthread_create(&thread, &attributes, { argument in
-            guard let argument else { return nil }
-            Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, box.toOpaque())
+        let code = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, box.toOpaque())
         precondition(code == 0, "no thread could be made: \(String(cString: strerror(code)))")
     }
 

@@ -1,9 +1,10 @@
+import Core
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
 
 /// A process, told apart from all others that ever had its number: by its start time and the boot of the machine.
 struct ProcessIdentity: Hashable, Sendable {

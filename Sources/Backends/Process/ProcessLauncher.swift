@@ -1,11 +1,12 @@
+import Core
+import Logging
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
-import Logging
-import Synchronization
 
 /// Runs users' code as processes of this machine: the image is ignored, the command is run as it stands.
 ///
@@ -169,7 +170,9 @@ package final class ProcessLauncher: Launcher {
         let deadline = monotonicSeconds() + 2
         while monotonicSeconds() < deadline {
             // The folder of launch 1 is also a prefix of launch 10's: the whole value counts.
-            let left = ProcessIdentity.all(withVariable: folderVariable, prefix: folder).filter { isOf(folder, $0.number) }
+            let left = ProcessIdentity.all(withVariable: folderVariable, prefix: folder).filter {
+                isOf(folder, $0.number)
+            }
             if left.isEmpty { break }
             for process in left where process.isAlive { kill(process.number, SIGKILL) }
             usleep(1000)

@@ -1,10 +1,11 @@
+import Core
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
-import Synchronization
 
 // The module of the C library hides it; every Linux C library has it.
 @_silgen_name("pipe2")
@@ -12,8 +13,8 @@ private func systemPipe(_: UnsafeMutablePointer<Int32>, flags: Int32) -> Int32
 
 /// A program under watch: one thread waits for its end, another reads what it prints and sees to its group.
 ///
-/// The leader is waited for last of all, so that its number, which is also its group's, cannot be given to another process
-/// while signals may still be sent.
+/// The leader is waited for last of all, so that its number, which is also its group's, cannot be given to another
+/// process while signals may still be sent.
 final class ProcessRun: Sendable {
     /// Guarded by the lock around it.
     private struct State {
@@ -87,7 +88,9 @@ final class ProcessRun: Sendable {
 
     private func awaitLeader() {
         var info = siginfo_t()
-        while waitid(P_PID, id_t(identity.number), &info, WEXITED | Int32(bitPattern: UInt32(WNOWAIT))) != 0, errno == EINTR {}
+        while waitid(P_PID, id_t(identity.number), &info, WEXITED | Int32(bitPattern: UInt32(WNOWAIT))) != 0,
+            errno == EINTR
+        {}
         state.withLock { state in
             state.hasLeaderEnded = true
             wake()

@@ -1,9 +1,10 @@
+import Core
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
 
 // The module of the C library hides what POSIX does not name; these are in every Linux C library of today.
 @_silgen_name("posix_spawn_file_actions_addchdir_np")

@@ -1,9 +1,10 @@
+import Core
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Core
 
 /// A folder with `pachctl` and `spile` for users' code: links to the server's own executable, which answers to both.
 package enum ToolFolder {

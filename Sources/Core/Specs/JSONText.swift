@@ -1,6 +1,7 @@
 /// Reads JSON text into nodes that know their line.
 ///
-/// YAML readers take most JSON, but not all of it (surrogate pairs, long keys): machines that send specs write such text.
+/// YAML readers take most JSON, but not all of it (surrogate pairs, long keys), and machines that send specs write such
+/// text.
 struct JSONText {
     private let bytes: [UInt8]
     private var index = 0
@@ -66,7 +67,10 @@ struct JSONText {
         index += 1
         var result: [SpecNode] = []
         skipSpace()
-        if next == UInt8(ascii: "]") { index += 1; return result }
+        if next == UInt8(ascii: "]") {
+            index += 1
+            return result
+        }
         while true {
             skipSpace()
             result.append(try value())
@@ -79,7 +83,10 @@ struct JSONText {
         index += 1
         var result: [SpecNode.Member] = []
         skipSpace()
-        if next == UInt8(ascii: "}") { index += 1; return result }
+        if next == UInt8(ascii: "}") {
+            index += 1
+            return result
+        }
         while true {
             skipSpace()
             let start = line
@@ -190,6 +197,7 @@ enum JSONNumber {
 
     /// `0` or an optional minus and digits without a leading zero.
     static func isPlainInteger(_ text: String) -> Bool {
-        isValid(text) && text != "-0" && text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+        isValid(text) && text != "-0"
+            && text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
     }
 }

@@ -117,7 +117,8 @@ enum InputChecks {
         let given = pfs["name"]?.string ?? ""
         let name = given.isEmpty ? repo : given
         if repo == "out", given.isEmpty {
-            throw .domain("inputs based on repos named \"out\" must have 'name' set, as pachyderm already creates /pfs/out")
+            throw .domain(
+                "inputs based on repos named \"out\" must have 'name' set, as pachyderm already creates /pfs/out")
         }
         if repo.isEmpty, name.isEmpty { throw .domain("input must specify a name") }
         try checkName(name)

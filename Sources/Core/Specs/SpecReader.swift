@@ -172,7 +172,8 @@ package struct SpecProblem: Sendable, Equatable, CustomStringConvertible {
 /// How many single-character edits apart two names are.
 enum Nearness {
     static func distance(_ a: String, _ b: String) -> Int {
-        let a = Array(a.lowercased().utf8.prefix(64)), b = Array(b.lowercased().utf8.prefix(64))
+        let a = Array(a.lowercased().utf8.prefix(64))
+        let b = Array(b.lowercased().utf8.prefix(64))
         var row = Array(0...b.count)
         for (i, x) in a.enumerated() {
             var diagonal = row[0]

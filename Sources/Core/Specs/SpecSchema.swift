@@ -53,7 +53,10 @@ package struct SpecSchema: Sendable {
         var result = ""
         var raise = false
         for character in name {
-            if character == "_" { raise = true; continue }
+            if character == "_" {
+                raise = true
+                continue
+            }
             result += raise ? character.uppercased() : String(character)
             raise = false
         }
@@ -68,10 +71,12 @@ package struct SpecSchema: Sendable {
 
     private static let retiredFields = [
         "Spout": [
-            "marker": "spout markers are gone: keep the position of the source in the metadata of the commit that holds "
+            "marker":
+                "spout markers are gone: keep the position of the source in the metadata of the commit that holds "
                 + "what was read up to it; the next launch is handed the last one",
-            "overwrite": "spouts no longer overwrite by a setting: write to the same path again, which replaces the file",
-        ],
+            "overwrite":
+                "spouts no longer overwrite by a setting: write to the same path again, which replaces the file",
+        ]
     ]
 
     private static let table = """

@@ -67,7 +67,8 @@ package enum SpecTimestamp {
         }
         guard index == bytes.count else { return nil }
         let days = daysSinceEpoch(year, month, day)
-        return Instant(nanoseconds: Int64(days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + nanos)
+        return Instant(
+            nanoseconds: Int64(days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + nanos)
     }
 
     /// The time in UTC with nine decimals.

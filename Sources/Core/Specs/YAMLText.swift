@@ -58,7 +58,8 @@ enum YAMLText {
         if JSONNumber.isValid(padded), padded == text || Double(padded) != nil { return .number(padded) }
         if looksLikeInteger(text) {
             throw SpecSyntaxError(
-                line: line, message: "\(text) is not a plain decimal integer: write it so, or in quotes if text is meant")
+                line: line,
+                message: "\(text) is not a plain decimal integer: write it so, or in quotes if text is meant")
         }
         return .string(text)
     }

@@ -127,7 +127,8 @@ final class PipelineLog: Sendable {
             var bytes: [UInt8] = []
             if state.lost > 0 {
                 let notice = LogRecord(
-                    instant: record.instant, message: "\(state.lost) lines of output were lost: the log could not be written",
+                    instant: record.instant,
+                    message: "\(state.lost) lines of output were lost: the log could not be written",
                     worker: record.worker, isServer: true)
                 bytes = notice.line(of: pipeline)
             }
@@ -199,7 +200,7 @@ final class PipelineLog: Sendable {
             state.nextWatcher += 1
             if state.isRemoved || !state.isFollowed {
                 continuation.finish()
-            } else { 
+            } else {
                 state.watchers[state.nextWatcher] = continuation
             }
             return state.nextWatcher

@@ -75,12 +75,15 @@ extension PipelineManager {
 
     private static func refuseWhatIsToCome(_ spec: PipelineSpec) throws(SpileError) {
         let remedy = "this server runs spouts: give the pipeline a `spout` and a `transform.cmd`, and no input"
-        if spec.service != nil { throw SpileError(.unimplemented, "service pipelines are not implemented yet", remedy: remedy) }
+        if spec.service != nil {
+            throw SpileError(.unimplemented, "service pipelines are not implemented yet", remedy: remedy)
+        }
         if spec.input != nil {
             throw SpileError(.unimplemented, "pipelines with an input are not implemented yet", remedy: remedy)
         }
         if spec.kind == .transform {
-            throw SpileError(.unimplemented, "pipelines without spout and command are not implemented yet", remedy: remedy)
+            throw SpileError(
+                .unimplemented, "pipelines without spout and command are not implemented yet", remedy: remedy)
         }
         if spec.specCommit != nil {
             throw SpileError(.unimplemented, "restoring a pipeline from its spec_commit is not implemented yet")

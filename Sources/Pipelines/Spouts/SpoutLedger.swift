@@ -81,7 +81,9 @@ package struct HistoryLedger: SpoutLedger {
 
     package func report(_ report: StateReport, of key: PipelineKey) async throws {
         try await history.transact(as: .server) { transaction in
-            guard var pipeline = try transaction.catalog.pipeline(key), pipeline.version == report.version else { return }
+            guard var pipeline = try transaction.catalog.pipeline(key), pipeline.version == report.version else {
+                return
+            }
             pipeline.state = report.state
             pipeline.reason = report.reason
             pipeline.workersStartedAt = report.startedAt

@@ -201,7 +201,8 @@ package struct SpoutLifecycle: Sendable {
             case .unknown: "ended unseen"
             }
         let text = "\(how) after \(seconds(lasted))"
-        return output.isEmpty ? text + " without output" : text + "; its last output: " + output.joined(separator: " | ")
+        return output.isEmpty
+            ? text + " without output" : text + "; its last output: " + output.joined(separator: " | ")
     }
 
     private static func seconds(_ value: Double) -> String { "\((value * 10).rounded() / 10) s" }

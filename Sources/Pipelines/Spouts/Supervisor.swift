@@ -4,9 +4,9 @@ import Synchronization
 
 /// Keeps what runs equal to what the catalog wants, for all spouts.
 ///
-/// One loop owns every lifecycle: events come in by one stream, lifecycles answer with actions, and the I/O of an action
-/// runs beside the loop and ends in another event. Nothing here depends on what an earlier server did: after a crash the
-/// launcher ends what is left of it, and every launch begins anew.
+/// One loop owns every lifecycle: events come in by one stream, lifecycles answer with actions, and the I/O of an
+/// action runs beside the loop and ends in another event. Nothing here depends on what an earlier server did: after a
+/// crash the launcher ends what is left of it, and every launch begins anew.
 package final class Supervisor: Sendable {
     package struct Options: Sendable {
         package var policy: RestartPolicy
@@ -72,14 +72,15 @@ package final class Supervisor: Sendable {
         (events, inbox) = AsyncStream.makeStream()
     }
 
-    /// Tells that the catalog's rows of a pipeline changed, or that it is gone. Any thread may call, any number of times.
+    /// Tells that the catalog's rows of a pipeline changed, or that it is gone. Any thread may call, at any time.
     package func changed(_ key: PipelineKey) { inbox.yield((key, .changed)) }
 
-    /// Ends all code, side by side, each within the grace time; ``run(at:)`` returns when nothing runs. Any thread may call.
+    /// Ends all code, side by side, each within the grace time; ``run(at:)`` returns when nothing runs. Any thread may
+    /// call.
     package func shutDown() { inbox.yield((nil, .shutDown)) }
 
-    /// Runs until ``shutDown()``. To be called once, when the server listens at `site`. Cancelling the task ends all code
-    /// without grace.
+    /// Runs until ``shutDown()``. To be called once, when the server listens at `site`. Cancelling the task ends all
+    /// code without grace.
     package func run(at site: LaunchSite) async {
         await launcher.endLeftovers(grace: options.grace)
         do {
@@ -107,7 +108,7 @@ struct SupervisorLoop {
     private let site: LaunchSite
     private var lifecycles: [PipelineKey: SpoutLifecycle] = [:]
     private var handles: [PipelineKey: LaunchHandle] = [:]
-    /// Reports wait for the one under way, so that they are written in order; only the newest of the waiting ones counts.
+    /// Reports wait for the one under way, so that they are written in order; of those that wait the newest counts.
     private var reporting: Set<PipelineKey> = []
     private var waiting: [PipelineKey: StateReport] = [:]
     private var isShuttingDown = false
@@ -190,10 +191,12 @@ struct SupervisorLoop {
         for action in actions {
             switch action {
             case .launch(let version, let failures):
-                let launch = SpoutRun(supervisor: supervisor, site: site, key: key, version: version, failures: failures)
+                let launch = SpoutRun(
+                    supervisor: supervisor, site: site, key: key, version: version, failures: failures)
                 group.addTask { await launch.run() }
             case .stop(let handle):
-                supervisor.logs.note("stopping spout process: SIGTERM, then SIGKILL after \(supervisor.options.grace) s", of: key)
+                supervisor.logs.note(
+                    "stopping spout process: SIGTERM, then SIGKILL after \(supervisor.options.grace) s", of: key)
                 group.addTask { await supervisor.launcher.stop(handle, grace: supervisor.options.grace) }
             case .wake(let seconds, let ticket):
                 group.addTask {
