@@ -8,6 +8,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "spile", targets: ["spile"]),
+        .executable(name: "spile-bench", targets: ["Bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -85,6 +86,21 @@ let package = Package(
             ]
         ),
         .target(name: "Simulation", dependencies: ["Pipelines", "Versioning", "Storage", "Core"]),
+        // A target of this package, not a package of its own: the rooms open to their package only.
+        .executableTarget(
+            name: "Bench",
+            dependencies: [
+                "Core", "Storage", "Versioning", "Backends", "API",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Benchmarks/Bench"
+        ),
 
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
