@@ -22,7 +22,9 @@ struct DataFolder: ~Copyable {
     /// Makes the folder if it is missing, locks it, checks its format.
     ///
     /// Throws `failedPrecondition` if another server holds it or it is of a newer format.
-    init(_ path: String) throws {
+    init(_ folder: String) throws {
+        // Running code starts elsewhere: what it is told must not depend on where the server was started.
+        let path = URL(fileURLWithPath: folder).standardizedFileURL.path
         try Self.make(path)
         let descriptor = try Self.lock(path + "/lock", folder: path)
         do {

@@ -55,8 +55,8 @@ struct SmallServices: Sendable {
         routes.unary(TransactionV2_API.Method.DeleteAll.descriptor) { (_: TransactionV2_DeleteAllRequest, _) in
             Google_Protobuf_Empty()
         }
-        routes.serverStream(TransactionV2_API.Method.ListTransaction.descriptor) {
-            (_: TransactionV2_ListTransactionRequest, _, _: RPCWriter<TransactionV2_TransactionInfo>) in
+        routes.unary(TransactionV2_API.Method.ListTransaction.descriptor) {
+            (_: TransactionV2_ListTransactionRequest, _) in TransactionV2_TransactionInfos()
         }
         refuseTheRest(in: &routes)
     }
