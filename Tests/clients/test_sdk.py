@@ -771,6 +771,18 @@ class TestConcurrency:
             assert read(client, commit, f"/{writer}") == bytes([writer]) * MIB
 
 
+def reconnect(server) -> Client:
+    """A client of a server that was away: the gRPC library remembers for a moment that nobody answered there."""
+    pause = threading.Event()
+    while True:
+        client = Client(host=server.host, port=server.port)
+        try:
+            client.get_version()
+            return client
+        except ConnectionError:
+            pause.wait(0.05)
+
+
 class TestRestart:
     def test_everything_is_there_again(self, own_server):
         client = Client(host=own_server.host, port=own_server.port)
@@ -781,7 +793,7 @@ class TestRestart:
         deployment = client.admin.inspect_cluster().deployment_id
         own_server.kill()
         own_server.start()
-        client = Client(host=own_server.host, port=own_server.port)
+        client = reconnect(own_server)
         assert client.admin.inspect_cluster().deployment_id == deployment
         assert client.pfs.inspect_branch(branch=branch).head.id == commit.id
         assert read(client, commit, "/large") == b"x" * (3 * MIB)
@@ -795,7 +807,7 @@ class TestRestart:
         acknowledged, guard = {}, threading.Lock()
 
         def write(round_number, writer, enough):
-            client = Client(host=own_server.host, port=own_server.port)
+            client = reconnect(own_server)
             for number in range(1_000_000):
                 path = f"/{round_number}/{writer}/{number}"
                 data = f"{path} ".encode() * (1 + number % 500)
@@ -822,7 +834,7 @@ class TestRestart:
             for thread in threads:
                 thread.join()
             own_server.start()
-            client = Client(host=own_server.host, port=own_server.port)
+            client = reconnect(own_server)
             with client.pfs.pfs_tar_file(file=pfs.File.from_uri("kept@master:/")) as archive:
                 found = {"/" + one.name: archive.extractfile(one).read() for one in archive if one.isfile()}
             assert {path: found.get(path) for path in acknowledged} == acknowledged
@@ -1269,7 +1281,7 @@ class TestSpoutsAcrossARestart:
         else:
             own_server.kill()
         own_server.start()
-        client = Client(host=own_server.host, port=own_server.port)
+        client = reconnect(own_server)
         wait_for_state(client, pipeline, pps.PipelineState.PIPELINE_RUNNING)
         # Adopted (the same process goes on) or started anew: one of them runs, never two.
         pause = threading.Event()

@@ -13,13 +13,21 @@ class DemoError(Exception):
     """Something that ends the demo, in words for the person who runs it."""
 
 
+class TimeIsUp(DemoError):
+    """What was waited for did not happen."""
+
+
+class Stopped(DemoError):
+    """The person who runs the demo wants it to end at once."""
+
+
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Waits for a condition that nobody reports, by looking again and again; raises when the time is up."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
         if time.monotonic() > deadline:
-            raise DemoError(f"{what}: not within {seconds:g} seconds")
+            raise TimeIsUp(f"{what}: not within {seconds:g} seconds")
         pause.wait(0.05)
 
 
