@@ -11,10 +11,17 @@ import Foundation
 #endif
 
 /// What this machine can do at best, measured beside our own figures: `d`, `w` and `h` of docs/BENCHMARKS.md.
-struct MachineLimits {
+final class MachineLimits {
     /// A file in this folder is used again and again.
-    let folder: String
-    let window: Double
+    private let folder: String
+    private let window: Double
+    /// How files are written here, once it is known which way is faster.
+    private var fasterFlag: Int32?
+
+    init(folder: String, window: Double) {
+        self.folder = folder
+        self.window = window
+    }
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -34,7 +41,12 @@ struct MachineLimits {
 
     /// `w`: MB/s of a sequential write that is durable at the end; the better of direct and buffered.
     func sequentialWrite(_ content: UnsafeRawBufferPointer) throws -> Double {
-        max(try write(content, directFlag), try write(content, 0))
+        if let fasterFlag { return try write(content, fasterFlag) }
+        let direct = try write(content, directFlag)
+        let buffered = try write(content, 0)
+        // Where one is far ahead, the other would only cost time.
+        if max(direct, buffered) > 1.5 * min(direct, buffered) { fasterFlag = direct > buffered ? directFlag : 0 }
+        return max(direct, buffered)
     }
 
     private func write(_ content: UnsafeRawBufferPointer, _ flag: Int32) throws -> Double {
