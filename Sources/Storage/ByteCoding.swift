@@ -44,6 +44,13 @@ struct ByteReader {
         return Int(value)
     }
 
+    /// A varint that counts things which follow, each at least a byte long.
+    mutating func listCount() throws -> Int {
+        let count = try count()
+        guard count <= remaining else { throw Self.damaged }
+        return count
+    }
+
     @inline(__always)
     mutating func bytes(_ count: Int) throws -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else { throw Self.damaged }
@@ -168,6 +175,12 @@ func headerCheck(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
     var state: UInt64 = 0xcbf2_9ce4_8422_2325 ^ seed
     for byte in bytes { state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     return state
+}
+
+/// Whether any byte is zero.
+@inline(__always)
+func holdsZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count > 0 && memchr(bytes.baseAddress!, 0, bytes.count) != nil
 }
 
 /// `memmove`: the two runs may overlap.

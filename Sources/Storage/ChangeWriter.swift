@@ -7,7 +7,8 @@ import Core
 /// where contents go as they come and changes go, sorted, when their memory is used up.
 ///
 /// Errors: `resourceExhausted` (disk full) and `unavailable` may succeed when the whole stream is tried again;
-/// `dataLoss` does not. After an error only ``abandon()`` may be called.
+/// `dataLoss` does not; `invalidArgument` says that a path cannot stand in a tree. After an error only ``abandon()`` may
+/// be called.
 package final class ChangeWriter {
     private struct Record {
         var sequence: UInt64
@@ -44,7 +45,7 @@ package final class ChangeWriter {
     /// Appends bytes to a file: to what this stream wrote before or else to inherited content, unless that was deleted
     /// in this stream. No bytes: the file shall exist.
     package func add(path: String, datum: String, bytes: UnsafeRawBufferPointer) throws {
-        let key = TreeKey(path: path, datum: datum)
+        let key = try TreeKey.checked(path: path, datum: datum, isDirectory: false)
         contentBytes += UInt64(bytes.count)
         if large == nil, heldBytes + bytes.count > slots.options.smallStreamBytes { try becomeLarge() }
         if let large {
@@ -67,7 +68,7 @@ package final class ChangeWriter {
 
     /// Removes a file: inherited content and what this stream added.
     package func delete(path: String, datum: String) throws {
-        let key = TreeKey(path: path, datum: datum)
+        let key = try TreeKey.checked(path: path, datum: datum, isDirectory: false)
         if active == key { discardActive() }
         set(key, Record(sequence: tick(), dropsInherited: true, content: nil))
         try bound()
@@ -76,8 +77,7 @@ package final class ChangeWriter {
     /// Removes everything inherited below `prefix` (a path ending in "/"; "/" is all) that has the datum tag, and what
     /// this stream added below it with any tag.
     package func deleteTree(prefix: String, datum: String) throws {
-        precondition(prefix.utf8.last == UInt8(ascii: "/"), "a directory's path ends in a slash")
-        let mark = TreeKey(path: prefix, datum: datum)
+        let mark = try TreeKey.checked(path: prefix, datum: datum, isDirectory: true)
         if let key = active {
             if key.bytes.withUnsafeBytes({ mark.covers($0) }) { discardActive() } else { try finishActive() }
         }
@@ -89,7 +89,7 @@ package final class ChangeWriter {
 
     /// Gives a file the content of an existing entry, by reference: behind what is there, or in its place.
     package func put(_ entry: FileEntry, path: String, datum: String, append: Bool) throws {
-        let key = TreeKey(path: path, datum: datum)
+        let key = try TreeKey.checked(path: path, datum: datum, isDirectory: false)
         if !append {
             if active == key { discardActive() }
             set(key, Record(sequence: tick(), dropsInherited: true, content: .entry(entry)))
@@ -241,7 +241,7 @@ package final class ChangeWriter {
 
     /// The stream's changes. What a large stream wrote is durable on return (I1). The last call.
     package func finish() throws -> ChangeSet {
-        precondition(!isOver, "the stream has ended already")
+        guard !isOver else { throw SpileError.bug("a stream of changes was ended twice") }
         try finishActive()
         try large?.content.flushPack()
         var changes = sortedChanges()

@@ -131,7 +131,7 @@ extension FileEntry {
         if flags & Self.hasPartsTree != 0 {
             parts = .tree(try PartsRoot(&reader))
         } else if flags & Self.hasParts != 0 {
-            let count = try reader.count()
+            let count = try reader.listCount()
             parts = .inline(try (0..<count).map { _ in
                 Part(
                     length: UInt32(truncatingIfNeeded: try reader.varint()), pointer: try reader.pointer(),
@@ -145,9 +145,10 @@ extension FileEntry {
         let tailLength = Int(size - closed)
         if flags & Self.hasOneFragment != 0 {
             let pointer = try reader.pointer()
-            tail = [Fragment(pointer: pointer, offset: UInt32(try reader.count()), length: UInt32(tailLength))]
+            guard let offset = UInt32(exactly: try reader.varint()) else { throw ByteReader.damaged }
+            tail = [Fragment(pointer: pointer, offset: offset, length: UInt32(tailLength))]
         } else if flags & Self.hasFragments != 0 {
-            let count = try reader.count()
+            let count = try reader.listCount()
             tail = try (0..<count).map { _ in
                 Fragment(
                     pointer: try reader.pointer(), offset: UInt32(truncatingIfNeeded: try reader.varint()),

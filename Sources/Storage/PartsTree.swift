@@ -88,7 +88,7 @@ enum PartsNode: Sendable {
     init(_ buffer: UnsafeRawBufferPointer) throws {
         var reader = ByteReader(buffer)
         let isInner = try reader.byte() == 1
-        let count = try reader.count()
+        let count = try reader.listCount()
         if isInner {
             self = .inner(try (0..<count).map { _ in try PartsRoot(&reader) })
         } else {

@@ -60,8 +60,10 @@ package final class SlotWriter: @unchecked Sendable {
     /// Room for a payload of up to `count` bytes, to be filled in place and then committed or cancelled, before
     /// anything else is appended.
     func reserve(_ count: Int) throws -> UnsafeMutableRawPointer {
-        precondition(!reserved, "a slot is being filled already")
-        precondition(count <= Self.maximumPayload, "a slot holds at most \(Self.maximumPayload) bytes")
+        guard !reserved else { throw SpileError.bug("a slot is being filled already") }
+        guard count <= Self.maximumPayload else {
+            throw SpileError.invalid("\(count) bytes do not fit in a slot, which holds \(Self.maximumPayload)")
+        }
         if let failure { throw failure }
         do {
             try makeRoom(count)
@@ -73,16 +75,12 @@ package final class SlotWriter: @unchecked Sendable {
         return buffer.bytes.baseAddress! + used + SegmentFormat.slotHeaderSize
     }
 
-    func cancel() {
-        precondition(reserved)
-        reserved = false
-    }
+    func cancel() { reserved = false }
 
     /// Makes the first `length` reserved bytes a slot.
     func commit(_ kind: SlotKind, length: Int, hash: Digest) throws -> Pointer {
-        precondition(reserved)
+        guard reserved, let segment else { throw SpileError.bug("a slot was committed without room for it") }
         reserved = false
-        guard let segment else { throw SpileError.bug("a slot was committed without a segment") }
         let offset = base + used
         let header = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[used..<(used + SegmentFormat.slotHeaderSize)])
         SegmentFormat.writeSlotHeader(
@@ -127,7 +125,7 @@ package final class SlotWriter: @unchecked Sendable {
     /// Makes everything appended durable: one write and one sync. Called once per batch. If it throws, nothing appended
     /// since the last success exists; `resourceExhausted` and `unavailable` may be retried with new appends.
     package func sync() throws {
-        precondition(!reserved, "a slot is being filled")
+        if reserved { failure = failure ?? SpileError.bug("a slot is being filled while its segment is synced") }
         if failure == nil, dirty {
             do {
                 try flush(pad: true)
@@ -139,8 +137,7 @@ package final class SlotWriter: @unchecked Sendable {
             }
         }
         if let failure {
-            abandonSegment()
-            self.failure = nil
+            rollback()
             throw failure
         }
         dirty = false
@@ -152,9 +149,15 @@ package final class SlotWriter: @unchecked Sendable {
 
     /// Gives up everything appended since the last sync, as after a failure.
     package func rollback() {
-        if reserved { reserved = false }
+        reserved = false
         if dirty || failure != nil { abandonSegment() }
         failure = nil
+    }
+
+    /// Gives up a segment on which a write failed, with everything since the last sync, so that whoever comes next does
+    /// not get the error of another. A writer that has not failed is left alone, with what it appended.
+    package func forgetFailure() {
+        if failure != nil { rollback() }
     }
 
     /// The segment is never written or synced again: after a failed sync the kernel may have dropped dirty pages.

@@ -24,6 +24,29 @@ package struct TreeKey: Comparable, Hashable, Sendable, CustomStringConvertible 
         split = path.utf8.count
     }
 
+    /// Longest key that is stored, in bytes: a path, a zero byte and a datum tag. Nodes hold their keys whole.
+    package static let longest = 8 << 10
+
+    /// The key of something to be written: throws `invalidArgument` where it could not stand in a tree.
+    static func checked(path: String, datum: String, isDirectory: Bool) throws -> TreeKey {
+        let key = TreeKey(path: path, datum: datum)
+        guard key.bytes.count <= longest else {
+            throw SpileError.invalid(
+                "a path and its datum tag have \(key.bytes.count - 1) bytes, the store takes \(longest - 1)")
+        }
+        let hasZero = key.bytes.withUnsafeBytes {
+            holdsZero($0.slice(0..<key.split)) || holdsZero($0.slice((key.split + 1)..<$0.count))
+        }
+        guard !hasZero, key.split > 0 else {
+            throw SpileError.invalid("a path must not be empty, nor hold a zero byte, nor may its datum tag")
+        }
+        guard key.isDirectoryMark == isDirectory else {
+            throw SpileError.invalid(
+                isDirectory ? "a directory's path must end in /" : "a file's path must not end in /")
+        }
+        return key
+    }
+
     /// The key that stored bytes stand for.
     init(_ buffer: UnsafeRawBufferPointer) {
         bytes = Array(buffer)

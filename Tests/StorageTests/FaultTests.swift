@@ -98,6 +98,47 @@ import Testing
     }
 }
 
+@Suite struct ForgottenFailureTests {
+    private func apply(_ path: String, _ store: Store, _ root: Root, _ writer: SlotWriter) throws -> Root {
+        let changes = store.beginChanges()
+        try changes.add(path, [1, 2, 3])
+        return try store.apply(try changes.finish(), to: root, through: writer)
+    }
+
+    @Test func `a forgotten failure does not hit the next batch`() throws {
+        let faulty = FaultyObjectStore(MemoryObjectStore(), seed: 1)
+        let store = try Store(objects: faulty, options: .simulated)
+        let writer = try store.makeCommitWriter()
+        let first = try apply("/a", store, .empty, writer)
+        try writer.sync()
+        faulty.failNext(.create, with: .noSpace)
+        // The segment is full before this one: it needs another.
+        #expect(throws: SpileError.self) {
+            let changes = store.beginChanges()
+            try changes.add("/b", Seeded(1).withBytes(100_000))
+            let set = try changes.finish()
+            var root = first
+            for _ in 0..<40 { root = try store.apply(set, to: root, through: writer) }
+        }
+        writer.forgetFailure()
+        try writer.sync()
+        let second = try apply("/c", store, first, writer)
+        try writer.sync()
+        #expect(try store.keys(second).map(\.path) == ["/a", "/c"])
+        #expect(try store.findings(second) == [])
+    }
+
+    @Test func `a writer that has not failed keeps what it appended`() throws {
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let writer = try store.makeCommitWriter()
+        let first = try apply("/a", store, .empty, writer)
+        writer.forgetFailure()
+        try writer.sync()
+        #expect(try store.contents(first).count == 1)
+        #expect(store.statistics().abandonedSegments == 0)
+    }
+}
+
 @Suite struct StreamTests {
     @Test func `a long stream spills its changes and keeps its memory within bounds`() throws {
         let store = try Store(objects: MemoryObjectStore(), options: .tiny)
