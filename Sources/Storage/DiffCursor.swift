@@ -39,6 +39,14 @@ package struct DiffCursor {
             stack.append((node, index))
         }
 
+        /// Whether the subtree that comes next ends before the entry that comes next in `other`.
+        func endsBefore(_ other: Side) -> Bool {
+            if isWhole { return false }
+            return leaf.node.items.withKey(leaf.index) { last in
+                other.leaf.node.items.withKey(other.leaf.index) { compareBytes(last, $0) < 0 }
+            }
+        }
+
         /// The lowest open node and the item that comes next in it.
         var leaf: (node: TreeNode, index: Int) { stack[stack.count - 1] }
     }
@@ -47,8 +55,13 @@ package struct DiffCursor {
     private var new: Side
     private let lower: TreeKey?
     private let upper: TreeKey?
+    /// Whether what only the old tree has is told.
+    private let removals: Bool
 
-    init(_ old: Root, _ new: Root, from lower: TreeKey?, upTo upper: TreeKey?, nodes: NodeStore) {
+    init(
+        _ old: Root, _ new: Root, from lower: TreeKey?, upTo upper: TreeKey?, removals: Bool = true, nodes: NodeStore
+    ) {
+        self.removals = removals
         self.old = Side(old, nodes: nodes)
         self.new = Side(new, nodes: nodes)
         self.lower = lower
@@ -61,13 +74,17 @@ package struct DiffCursor {
         while true {
             let a = old.peek()
             let b = new.peek()
-            if a == nil, b == nil { return nil }
+            if b == nil, a == nil || !removals { return nil }
             let oldLevel = a?.level ?? -2
             let newLevel = b?.level ?? -2
             if oldLevel >= 0 || newLevel >= 0 {
                 if let a, let b, oldLevel == newLevel, a.digest == b.digest {
                     old.skip()
                     new.skip()
+                    continue
+                }
+                if oldLevel >= 0, newLevel == -1, !removals, old.endsBefore(new) {
+                    old.skip()
                     continue
                 }
                 if oldLevel >= newLevel { try old.open(from: lower) }
@@ -94,6 +111,7 @@ package struct DiffCursor {
         let (newLeaf, newIndex) = hasNew ? new.leaf : old.leaf
         if order <= 0, hasOld { old.skip() }
         if order >= 0, hasNew { new.skip() }
+        if order < 0, !removals { return nil }
         if order < 0 { return (oldLeaf.key(oldIndex), try oldLeaf.entry(oldIndex), nil) }
         if order > 0 { return (newLeaf.key(newIndex), nil, try newLeaf.entry(newIndex)) }
         let isEqual = try oldLeaf.items.withValue(oldIndex) { a in

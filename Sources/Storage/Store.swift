@@ -38,15 +38,23 @@ package final class Store: Sendable {
     /// Starts collecting the changes of one stream.
     package func beginChanges() -> ChangeWriter { ChangeWriter(slots: slots) }
 
+    /// Hears of a file that changes write; `wasThere`: the tree they are applied to had a file of that key.
+    package typealias AddedFile = (_ key: TreeKey, _ wasThere: Bool) -> Void
+
     /// Applies changes to a tree; the result is readable at once and durable after `writer.sync()`. Only the writer's
     /// owner may call. If it throws, the tree `root` is untouched and what was written is garbage; if the writer itself
     /// failed, its next `sync` throws, too, and everything since its last one is gone.
-    package func apply(_ changes: ChangeSet, to root: Root, through writer: SlotWriter) throws -> Root {
+    ///
+    /// `added` is told, in key order, of each file the changes write, and whether `root` had a file there; not of
+    /// deletions. It must not call the store's writers.
+    package func apply(
+        _ changes: ChangeSet, to root: Root, through writer: SlotWriter, added: AddedFile? = nil
+    ) throws -> Root {
         if changes.isEmpty { return root }
         let content = ContentWriter(slots: slots, writer: writer)
         do {
             let resolver = try ChangeResolver(changes, root: root, nodes: nodes, content: content)
-            var editor = TreeEditor(nodes: nodes, writer: writer, changes: resolver)
+            var editor = TreeEditor(nodes: nodes, writer: writer, changes: resolver, added: added)
             return try editor.apply(to: root)
         } catch {
             content.discard()
@@ -55,11 +63,12 @@ package final class Store: Sendable {
     }
 
     /// Applies changes through a bulk writer of its own, from any thread; the result is durable on return (I1).
-    package func applyLarge(_ changes: ChangeSet, to root: Root) throws -> Root {
+    /// `added` is as in ``apply(_:to:through:added:)``.
+    package func applyLarge(_ changes: ChangeSet, to root: Root, added: AddedFile? = nil) throws -> Root {
         let writer = slots.leaseBulk()
         defer { slots.giveBack(writer) }
         do {
-            let result = try apply(changes, to: root, through: writer)
+            let result = try apply(changes, to: root, through: writer, added: added)
             try writer.sync()
             return result
         } catch {
@@ -120,9 +129,12 @@ package final class Store: Sendable {
         return sum
     }
 
-    /// The entries in which two trees differ, in key order, bounds as in ``scan(_:from:upTo:)``.
-    package func diff(_ old: Root, _ new: Root, from: TreeKey?, upTo: TreeKey?) -> DiffCursor {
-        DiffCursor(old, new, from: from, upTo: upTo, nodes: nodes)
+    /// The entries in which two trees differ, in key order, bounds as in ``scan(_:from:upTo:)``. Without `removals`
+    /// what only the old tree has is passed over, whole subtrees at a time.
+    package func diff(
+        _ old: Root, _ new: Root, from: TreeKey?, upTo: TreeKey?, removals: Bool = true
+    ) -> DiffCursor {
+        DiffCursor(old, new, from: from, upTo: upTo, removals: removals, nodes: nodes)
     }
 
     /// At most `maxBytes` of a file's bytes from `offset`; fewer only at its end.

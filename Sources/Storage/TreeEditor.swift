@@ -28,10 +28,12 @@ struct TreeEditor<Changes: ResolvedChanges> {
     var changes: Changes
     /// Marks whose range is not passed yet.
     private var marks: [TreeKey] = []
+    private let added: Store.AddedFile?
 
-    init(nodes: NodeStore, writer: SlotWriter, changes: Changes) {
+    init(nodes: NodeStore, writer: SlotWriter, changes: Changes, added: Store.AddedFile?) {
         self.nodes = nodes
         self.changes = changes
+        self.added = added
         builder = TreeBuilder(nodes: nodes, writer: writer)
     }
 
@@ -125,7 +127,7 @@ struct TreeEditor<Changes: ResolvedChanges> {
             let order = change.key.bytes.withUnsafeBytes { compareBytes($0, key) }
             if order > 0 { return false }
             changes.advance()
-            try put(change)
+            try put(change, wasThere: order == 0)
             if order == 0 { return true }
         }
         return false
@@ -134,15 +136,16 @@ struct TreeEditor<Changes: ResolvedChanges> {
     private mutating func insertRest() throws {
         while let change = try changes.peek() {
             changes.advance()
-            try put(change)
+            try put(change, wasThere: false)
         }
     }
 
-    private mutating func put(_ change: ResolvedChange) throws {
+    private mutating func put(_ change: ResolvedChange, wasThere: Bool) throws {
         switch change {
         case .delete: break
         case .deleteBelow(let mark): marks.append(mark)
         case .put(let key, let value):
+            added?(key, wasThere)
             try key.bytes.withUnsafeBytes { key in
                 try value.withUnsafeBytes { value in
                     let print = Fingerprint.of(key: key, digest: try FileEntry.head(value).digest)

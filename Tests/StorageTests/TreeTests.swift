@@ -57,10 +57,12 @@ import Testing
         for step in 0..<12 {
             let old = (root, model)
             let set = try Self.stream(&random, store, root, &model, steps: 1 + random.below(120))
-            if set.isLarge { root = try store.applyLarge(set, to: root) } else {
-                root = try store.apply(set, to: root, through: writer)
+            var told: [(key: TreeKey, wasThere: Bool)] = []
+            if set.isLarge { root = try store.applyLarge(set, to: root) { told.append(($0, $1)) } } else {
+                root = try store.apply(set, to: root, through: writer) { told.append(($0, $1)) }
                 if random.below(2) == 0 { try writer.sync() }
             }
+            checkTold(told, old.1, model, "seed \(seed) step \(step)")
             #expect(try store.contents(root) == model, "seed \(seed) step \(step)")
             #expect(try reference.build(model) == root, "not canonical: seed \(seed) step \(step)")
             try checkRanges(store, root, model, &random, "seed \(seed) step \(step)")
@@ -68,6 +70,17 @@ import Testing
         }
         try writer.sync()
         #expect(try store.findings(root) == [], "seed \(seed)")
+    }
+
+    /// Every new key is told once, in order, as new; every changed one as one that was there.
+    private func checkTold(
+        _ told: [(key: TreeKey, wasThere: Bool)], _ old: [TreeKey: [UInt8]], _ new: [TreeKey: [UInt8]], _ note: Comment
+    ) {
+        #expect(zip(told, told.dropFirst()).allSatisfy { $0.key < $1.key }, note)
+        #expect(Set(told.filter { !$0.wasThere }.map(\.key)) == Set(new.keys).subtracting(old.keys), note)
+        let changed = new.keys.filter { old[$0] != nil && old[$0] != new[$0] }
+        let known = Set(told.filter(\.wasThere).map(\.key))
+        #expect(known.isSuperset(of: changed) && known.isSubset(of: Set(new.keys).intersection(old.keys)), note)
     }
 
     private func bound(_ random: inout Seeded) -> TreeKey? {
@@ -123,6 +136,32 @@ import Testing
             #expect(after.map { Int($0.size) } == new.1[key]?.count, note)
         }
         #expect(found == expected, note)
+        var kept: [TreeKey] = []
+        var without = store.diff(old.0, new.0, from: from, upTo: upTo, removals: false)
+        while let (key, before, after) = try without.next() {
+            kept.append(key)
+            #expect(before.map { Int($0.size) } == old.1[key]?.count && after != nil, note)
+        }
+        #expect(kept == expected.filter { new.1[$0] != nil }, note)
+    }
+
+    @Test func `a diff without removals does not look into what was removed`() throws {
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let old = try store.change(.empty) { changes in
+            for index in 0..<20_000 { try changes.add("/\(index % 3)/file-\(index)", [1]) }
+        }
+        let new = try store.change(old) { changes in
+            try changes.deleteTree(prefix: "/1/", datum: "d")
+            try changes.add("/2/zzz", [1])
+        }
+        #expect(new.files == 13_334)
+        let before = store.statistics().nodesVisited
+        var cursor = store.diff(old, new, from: nil, upTo: nil, removals: false)
+        #expect(try cursor.next()?.key == TreeKey(path: "/2/zzz", datum: "d"))
+        #expect(try cursor.next() == nil)
+        #expect(store.statistics().nodesVisited - before < 40)
+        var gone = store.diff(new, .empty, from: nil, upTo: nil, removals: false)
+        #expect(try gone.next() == nil)
     }
 
     @Test(arguments: [1_000, 20_000])
