@@ -2,9 +2,10 @@
 # Builds the measuring program and measures bin/spile with it. Usage: Benchmarks/run.sh [--quick] [--full] [--only NAME]
 # [--runs N] [--data DIR] [--wait SECONDS]. docs/BENCHMARKS.md says how to read what it prints.
 set -euo pipefail
+from="$PWD"
 cd "$(dirname "$0")/.."
 
-data=.build-bench
+data="$PWD/.build-bench"
 words=()
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -13,6 +14,10 @@ while [ $# -gt 0 ]; do
         *) words+=("$1"); shift ;;
     esac
 done
+case "$data" in
+    /*) ;;
+    *) data="$from/$data" ;;
+esac
 server="${SPILE_SERVER:-bin/spile}"
 if [ ! -x "$server" ]; then
     echo "there is no $server: run \`make build\` first" >&2
@@ -26,7 +31,6 @@ build=(swift build -c release --static-swift-stdlib -Xswiftc -static-executable
 program="$("${build[@]}" --show-bin-path)/spile-bench"
 
 mkdir -p "$data"
-status=0
-"$program" --data "$data" --server "$server" "${words[@]}" || status=$?
-rmdir "$data" 2>/dev/null || true
-exit "$status"
+folder="$(mktemp -d "$data/run-XXXXXX")"
+trap 'rm -rf "$folder"; rmdir "$data" 2>/dev/null || true' EXIT
+"$program" --data "$folder" --server "$server" "${words[@]}"

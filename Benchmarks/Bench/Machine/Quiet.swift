@@ -52,9 +52,10 @@ final class Quiet {
             start = (Stopwatch.now(), Self.foreignSeconds(children))
         }
 
+        /// Zero for windows that are too short for the kernel's clock, which ticks every 10 ms.
         var foreign: Double {
             let elapsed = Stopwatch.now() - start.time
-            return elapsed > 0 ? max(0, Self.foreignSeconds(children) - start.foreign) / elapsed : 0
+            return elapsed > 0.1 ? max(0, Self.foreignSeconds(children) - start.foreign) / elapsed : 0
         }
 
         private static func foreignSeconds(_ children: Set<pid_t>) -> Double {
