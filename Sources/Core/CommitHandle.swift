@@ -1,5 +1,5 @@
-/// A commit as a caller names it, before it is looked up: branch and id may each be empty, and the id may carry ancestry
-/// (`pfs.md` §1.2, §1.3).
+/// A commit as a caller names it, before it is looked up: branch and id may each be empty, and the id may carry
+/// ancestry (`pfs.md` §1.2, §1.3).
 package struct CommitHandle: Hashable, Sendable, CustomStringConvertible {
     package var repo: RepoKey
     /// The branch object's name; nil where the caller sent none at all.

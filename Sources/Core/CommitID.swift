@@ -1,5 +1,5 @@
-/// The id of a commit, of its commit set and of the transaction that made it: a version 4 UUID, written as 32 lower-case
-/// hex digits without dashes (`pfs.md` §1.2).
+/// The id of a commit, of its commit set and of the transaction that made it: a version 4 UUID, written as 32
+/// lower-case hex digits without dashes (`pfs.md` §1.2).
 package struct CommitID: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let high: UInt64
     package let low: UInt64

@@ -8,4 +8,6 @@ package enum Limits {
     package static let filesPerPage = 100_000
     /// Longest path, in bytes of UTF-8.
     package static let pathBytes = 4096
+    /// Longest datum tag, in bytes of UTF-8.
+    package static let datumBytes = 256
 }

@@ -108,7 +108,8 @@ package enum NameRules {
 
     /// Whether `name` is made of letters, digits, `_` and `-` alone, and is not empty.
     package static func isPlain(_ name: some StringProtocol) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+        !name.isEmpty
+            && name.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
     }
 
     package static func isAlphanumeric(_ character: UInt8) -> Bool {

@@ -4,8 +4,8 @@ import Foundation
 /// The folder that a server keeps everything in, locked for as long as it runs.
 ///
 /// Layout (docs/FORMAT.md): `format` says which version of this layout it has, `lock` is held by the server,
-/// `catalog.sqlite` is the catalog, `segments/` the store, `logs/` what users' code printed, `launches/` private folders
-/// of running code, `bin/` links to this program under its two names.
+/// `catalog.sqlite` is the catalog, `segments/` the store, `logs/` what users' code printed, `launches/` private
+/// folders of running code, `bin/` links to this program under its two names.
 struct DataFolder: ~Copyable {
     /// The newest layout this program knows.
     static let formatVersion = 1

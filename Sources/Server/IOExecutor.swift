@@ -55,6 +55,9 @@ final class IOExecutor: TaskExecutor, @unchecked Sendable {
             if first == jobs.count {
                 jobs.removeAll(keepingCapacity: true)
                 first = 0
+            } else if first >= 1024 && first * 2 >= jobs.count {
+                jobs.removeFirst(first)
+                first = 0
             }
         }
         return jobs[first]

@@ -9,6 +9,15 @@ import Versioning
 struct Call: Sendable {
     let principal: Principal
     let metadata: Metadata
+
+    /// Refuses a call that is meant for a transaction: none can be open, because this version starts none, and carrying
+    /// it out at once is not what the caller asked for (`pfs.md` §5.1). An empty header means no transaction.
+    func refuseTransaction() throws {
+        let ids = metadata[stringValues: "pach-transaction"].filter { !$0.isEmpty }
+        guard let id = ids.first else { return }
+        throw SpileError.notFound(
+            "transactions \(id) not found", remedy: "forget it, for example with: pachctl stop transaction")
+    }
 }
 
 /// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
@@ -26,10 +35,25 @@ struct Routes {
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>) in
+        register(method) { (request: StreamingServerRequest<Input>, _) in
             try await rpc {
                 let call = try callers.call(request.metadata)
                 let answer = try await handler(try await Self.single(request.messages, method), call)
+                return StreamingServerResponse(single: ServerResponse(message: answer))
+            }
+        }
+    }
+
+    /// A unary method that changes nothing and may wait: it ends when its caller goes away.
+    mutating func wait<Input: Message, Output: Message>(
+        _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
+    ) {
+        let callers = callers
+        register(method) { (request: StreamingServerRequest<Input>, context) in
+            try await rpc {
+                let call = try callers.call(request.metadata)
+                let message = try await Self.single(request.messages, method)
+                let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
                 return StreamingServerResponse(single: ServerResponse(message: answer))
             }
         }
@@ -39,15 +63,34 @@ struct Routes {
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call, RPCWriter<Output>) async throws -> Void
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>) in
+        register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
                 let call = try callers.call(request.metadata)
                 let message = try await Self.single(request.messages, method)
                 return StreamingServerResponse { writer in
-                    try await rpc { try await handler(message, call, writer) }
+                    try await rpc {
+                        try await Self.endingWithCaller(context) { try await handler(message, call, writer) }
+                    }
                     return [:]
                 }
             }
+        }
+    }
+
+    /// Cancels `body` when the caller goes away or the server begins to shut down. For reads only: a write that has all
+    /// it needs is carried out.
+    private static func endingWithCaller<Result: Sendable>(
+        _ context: ServerContext, _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await body() }
+            group.addTask {
+                try await context.cancellation.cancelled
+                return nil
+            }
+            guard case .some(.some(let result)) = try await group.next() else { throw CancellationError() }
+            return result
         }
     }
 
@@ -56,7 +99,7 @@ struct Routes {
         _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Output
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>) in
+        register(method) { (request: StreamingServerRequest<Input>, _) in
             try await rpc {
                 let answer = try await handler(request.messages, try callers.call(request.metadata))
                 return StreamingServerResponse(single: ServerResponse(message: answer))
@@ -77,11 +120,12 @@ struct Routes {
 
     private mutating func register<Input: Message, Output: Message>(
         _ method: MethodDescriptor,
-        _ handler: @escaping @Sendable (StreamingServerRequest<Input>) async throws -> StreamingServerResponse<Output>
+        _ handler: @escaping @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+            StreamingServerResponse<Output>
     ) {
         router.registerHandler(
             forMethod: method, deserializer: ProtobufDeserializer<Input>(), serializer: ProtobufSerializer<Output>()
-        ) { request, _ in try await handler(request) }
+        ) { request, context in try await handler(request, context) }
     }
 
     private static func single<Input: Sendable>(

@@ -18,16 +18,18 @@ package func runServer(_ options: ServerOptions) async throws {
     let executor = IOExecutor(threads: options.threads)
     let transport = assembly.makeTransport()
     // Ended in reverse: first the running code, which may still write, then the calls.
-    let services = ServiceGroup(
-        configuration: ServiceGroupConfiguration(
-            services: [
-                .init(
-                    service: CallService(
-                        assembly: assembly, executor: executor, transport: transport, options: options)),
-                .init(service: SpoutService(assembly: assembly, transport: transport)),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger))
+    var configuration = ServiceGroupConfiguration(
+        services: [
+            .init(
+                service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
+            .init(
+                service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
+        ],
+        gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: logger)
+    // A client that is gone without a word must not hold the server: after the grace time calls are cut.
+    configuration.maximumGracefulShutdownDuration = .seconds(options.grace + 15)
+    let services = ServiceGroup(configuration: configuration)
     do {
         try await services.run()
     } catch {

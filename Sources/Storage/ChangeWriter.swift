@@ -7,8 +7,8 @@ import Core
 /// where contents go as they come and changes go, sorted, when their memory is used up.
 ///
 /// Errors: `resourceExhausted` (disk full) and `unavailable` may succeed when the whole stream is tried again;
-/// `dataLoss` does not; `invalidArgument` says that a path cannot stand in a tree. After an error only ``abandon()`` may
-/// be called.
+/// `dataLoss` does not; `invalidArgument` says that a path cannot stand in a tree. After an error only ``abandon()``
+/// may be called.
 package final class ChangeWriter {
     private struct Record {
         var sequence: UInt64

@@ -129,11 +129,11 @@ private struct DifferenceReporter {
         _ key: TreeKey, _ newEntry: FileEntry?, _ oldEntry: FileEntry?, _ path: String, _ oldPath: String,
         _ body: (FileDifference) async throws -> Bool
     ) async throws -> Bool {
-        if let silenced, key.path.hasPrefix(silenced) { return true }
+        if let silenced, FilePath.has(key.path, prefix: silenced) { return true }
         for directory in CommitFiles.directories(of: key.path, below: "/")
         where Self.isWithin(directory, path) || Self.isWithin(directory, oldPath) {
             guard !reported.contains(directory) else { continue }
-            reported.removeAll { !directory.hasPrefix($0) }
+            reported.removeAll { !FilePath.has(directory, prefix: $0) }
             reported.append(directory)
             let difference = FileDifference(
                 new: Self.isWithin(directory, path) ? try new.directory(directory) : nil,
@@ -149,6 +149,6 @@ private struct DifferenceReporter {
     }
 
     private static func isWithin(_ directory: String, _ path: String) -> Bool {
-        path == "/" || directory.hasPrefix(path + "/")
+        path == "/" || FilePath.has(directory, prefix: path + "/")
     }
 }

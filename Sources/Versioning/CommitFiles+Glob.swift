@@ -29,11 +29,11 @@ extension CommitFiles {
         try await traverse(
             base, upTo: .after(under: base),
             descend: { directory in
-                (directory.hasPrefix(prefix) || prefix.hasPrefix(directory))
+                (FilePath.has(directory, prefix: prefix) || FilePath.has(prefix, prefix: directory))
                     && (depth.map { Self.separators(directory) <= $0 } ?? true)
             },
             { view in
-                guard view.path.hasPrefix(prefix) else { return true }
+                guard FilePath.has(view.path, prefix: prefix) else { return true }
                 guard range.contains(view.path), glob.matches(view.path) else { return true }
                 return try await body(view)
             })

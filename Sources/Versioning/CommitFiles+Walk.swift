@@ -12,11 +12,12 @@ extension CommitFiles {
             return
         }
         let base = path == "/" ? "/" : path + "/"
+        guard let marker = Self.place(page, in: base) else { return }
         let countdown = Countdown(page)
         if page.isReverse {
-            try await childrenBackward(base, page.marker) { try await body($0) && countdown.goesOn() }
+            try await childrenBackward(base, marker) { try await body($0) && countdown.goesOn() }
         } else {
-            try await children(base, page.marker) { try await body($0) && countdown.goesOn() }
+            try await children(base, marker) { try await body($0) && countdown.goesOn() }
         }
     }
 
@@ -31,11 +32,12 @@ extension CommitFiles {
         }
         let base = path == "/" ? "/" : path + "/"
         guard let top = try directory(base) else { return false }
+        guard let marker = Self.place(page, in: base) else { return true }
         let countdown = Countdown(page)
         if page.isReverse {
-            try await walkBackward(top, page.marker) { try await body($0) && countdown.goesOn() }
+            try await walkBackward(top, marker) { try await body($0) && countdown.goesOn() }
         } else {
-            try await walkForward(top, page.marker) { try await body($0) && countdown.goesOn() }
+            try await walkForward(top, marker) { try await body($0) && countdown.goesOn() }
         }
         return true
     }
@@ -48,7 +50,7 @@ extension CommitFiles {
         var open = [base]
         while let (key, entry) = try cursor.next() {
             guard accepts(key) else { continue }
-            while open.count > 1 && !key.path.hasPrefix(open[open.count - 1]) { open.removeLast() }
+            while open.count > 1 && !FilePath.has(key.path, prefix: open[open.count - 1]) { open.removeLast() }
             var skipped = false
             while let next = Self.directory(of: key.path, below: open[open.count - 1]) {
                 guard let view = try directory(next) else { break }
@@ -71,7 +73,7 @@ extension CommitFiles {
         while let (key, entry) = try cursor.next() {
             guard accepts(key) else { continue }
             if let child = Self.directory(of: key.path, below: base) {
-                guard let view = try directory(child), try await body(view) else { return }
+                if let view = try directory(child), try await !body(view) { return }
                 try cursor.seek(to: .after(under: child))
             } else if try await !body(view(key, entry)) {
                 return
@@ -87,13 +89,13 @@ extension CommitFiles {
 
     /// Goes on after an entry: the directories above the marker were reported before it.
     private func walkAfter(_ marker: String, _ base: String, _ body: (FileView) async throws -> Bool) async throws {
-        let isDirectory = marker.hasSuffix("/")
+        let isDirectory = FilePath.endsInSeparator(marker)
         var cursor = store.scan(
             root, from: isDirectory ? .first(under: marker) : .after(marker), upTo: .after(under: base))
         var open = Self.directories(of: marker, below: base)
         while let (key, entry) = try cursor.next() {
             guard accepts(key) else { continue }
-            while open.count > 1 && !key.path.hasPrefix(open[open.count - 1]) { open.removeLast() }
+            while open.count > 1 && !FilePath.has(key.path, prefix: open[open.count - 1]) { open.removeLast() }
             while let next = Self.directory(of: key.path, below: open[open.count - 1]) {
                 if let view = try directory(next), try await !body(view) { return }
                 open.append(next)
@@ -104,13 +106,19 @@ extension CommitFiles {
 
     // MARK: Backward
 
-    private func childrenBackward(_ base: String, _ marker: String, _ body: (FileView) async throws -> Bool) async throws {
+    private func childrenBackward(
+        _ base: String, _ marker: String, _ body: (FileView) async throws -> Bool
+    ) async throws {
         var below = Self.end(base, before: marker)
+        // A marker further down has its directory before it.
+        if let child = Self.directory(of: marker, below: base), !child.utf8.elementsEqual(marker.utf8) {
+            below = .after(under: child)
+        }
         while true {
             var cursor = store.scanBackward(root, below: below, downTo: .first(under: base))
             guard let (key, entry) = try cursor.next() else { return }
             if let child = Self.directory(of: key.path, below: base) {
-                guard let view = try directory(child), try await body(view) else { return }
+                if let view = try directory(child), try await !body(view) { return }
                 below = .first(under: child)
             } else {
                 if accepts(key), try await !body(view(key, entry)) { return }
@@ -124,10 +132,10 @@ extension CommitFiles {
         let base = top.path
         var cursor = store.scanBackward(root, below: Self.end(base, before: marker), downTo: .first(under: base))
         var open = marker.isEmpty ? [base] : Self.directories(of: marker, below: base)
-        if marker.hasSuffix("/") && open.count > 1 && open[open.count - 1] == marker { open.removeLast() }
+        if FilePath.endsInSeparator(marker) && open.count > 1 && open[open.count - 1] == marker { open.removeLast() }
         while let (key, entry) = try cursor.next() {
             guard accepts(key) else { continue }
-            while open.count > 1 && !key.path.hasPrefix(open[open.count - 1]) {
+            while open.count > 1 && !FilePath.has(key.path, prefix: open[open.count - 1]) {
                 if let view = try directory(open.removeLast()), try await !body(view) { return }
             }
             while let next = Self.directory(of: key.path, below: open[open.count - 1]) { open.append(next) }
@@ -139,6 +147,15 @@ extension CommitFiles {
     }
 
     // MARK: Path arithmetic
+
+    /// The marker as it concerns a directory: empty if everything there lies beyond it, nil if nothing does.
+    private static func place(_ page: Page, in base: String) -> String? {
+        let marker = page.marker
+        if marker.isEmpty { return "" }
+        let isBase = marker.utf8.elementsEqual(base.utf8)
+        if FilePath.has(marker, prefix: base) { return page.isReverse && isBase ? nil : marker }
+        return FilePath.precedes(marker, base) == page.isReverse ? nil : ""
+    }
 
     /// The directory right below `base` that `path` lies in, with its `/`; nil if it is a child itself.
     static func directory(of path: String, below base: String) -> String? {
@@ -155,13 +172,15 @@ extension CommitFiles {
     }
 
     private static func start(_ base: String, after marker: String) -> TreeKey {
-        if marker.isEmpty || FilePath.precedes(marker, base) { return .first(under: base) }
-        return marker.hasSuffix("/") ? .after(under: marker) : .after(marker)
+        if marker.isEmpty { return .first(under: base) }
+        // A marker further down has its directory before it.
+        if let child = directory(of: marker, below: base) { return .after(under: child) }
+        return FilePath.endsInSeparator(marker) ? .after(under: marker) : .after(marker)
     }
 
     private static func end(_ base: String, before marker: String) -> TreeKey {
         if marker.isEmpty { return .after(under: base) }
-        return marker.hasSuffix("/") ? .first(under: marker) : .first(of: marker)
+        return FilePath.endsInSeparator(marker) ? .first(under: marker) : .first(of: marker)
     }
 }
 

@@ -35,9 +35,24 @@ package struct CommitFiles: Sendable {
 
     /// The directory at a path ending in `/`, or nil if nothing is below it.
     package func directory(_ path: String) throws -> FileView? {
+        guard datum.isEmpty else { return try restrictedDirectory(path) }
         let sum = try store.aggregate(root, from: .first(under: path), upTo: .after(under: path))
         guard sum.entries > 0 else { return nil }
         return FileView(path: path, datum: "", size: sum.bytes, digest: sum.fingerprint.digest, entry: nil)
+    }
+
+    /// The sums in the tree count all datums: for one of them the files are counted.
+    private func restrictedDirectory(_ path: String) throws -> FileView? {
+        var cursor = store.scan(root, from: .first(under: path), upTo: .after(under: path))
+        var view: FileView?
+        while let (key, entry) = try cursor.next() {
+            guard accepts(key) else { continue }
+            let known = view ?? FileView(path: path, datum: "", size: 0, digest: .zero, entry: nil)
+            view = FileView(
+                path: path, datum: "", size: known.size + entry.size,
+                digest: Hashing.sha256(known.digest.bytes + Array(key.path.utf8) + entry.digest.bytes), entry: nil)
+        }
+        return view
     }
 
     func accepts(_ key: TreeKey) -> Bool { datum.isEmpty || datum == key.datum }

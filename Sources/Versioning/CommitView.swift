@@ -6,9 +6,12 @@ package struct CommitView: Sendable {
     /// Name of the branch it was made on; nil once that is deleted.
     package var branch: String?
     package var parent: CommitKey?
-    package var children: [CommitKey]
-    package var provenance: [CommitKey]
-    package var subvenance: [CommitKey]
+    package var children: [CommitName]
+    package var provenance: [CommitName]
+    /// The newest that derive from it, at most ``relativesLimit``.
+    package var subvenance: [CommitName]
+    /// The most relatives of one kind that a view names: a spec commit may have made a million commits.
+    package static let relativesLimit = 1000
     /// Bytes of all files; nil for an open commit and one in error.
     package var size: UInt64? { record.finished != nil && record.error.isEmpty ? record.root.bytes : nil }
 }
@@ -25,16 +28,13 @@ package struct BranchView: Sendable {
 }
 
 extension CatalogReader {
-    /// The most relatives of one kind that a view names: a spec commit may have made a million commits.
-    private var relativesLimit: Int { 1000 }
-
     package func view(_ record: CommitRecord) throws -> CommitView {
         CommitView(
             record: record, branch: try record.branch.flatMap { try branch(id: $0)?.key.name },
-            parent: try record.parent.flatMap { try commit(sequence: $0)?.key },
-            children: try children(of: record.sequence, limit: relativesLimit).map(\.key),
-            provenance: try record.provenance.map { try knownCommit($0).key },
-            subvenance: try directSubvenance(commit: record.sequence, limit: relativesLimit).map(\.key))
+            parent: try record.parent.flatMap { try name(of: $0)?.key },
+            children: try children(of: record.sequence, limit: CommitView.relativesLimit),
+            provenance: try record.provenance.compactMap { try name(of: $0) },
+            subvenance: try directSubvenance(commit: record.sequence, limit: CommitView.relativesLimit))
     }
 
     package func view(_ record: BranchRecord) throws -> BranchView {
@@ -62,7 +62,7 @@ extension CatalogReader {
     /// Size of a repo as clients show it: the head of its branch `master`, if finished (`pfs.md` §4.2).
     package func masterSize(repo: Int64) throws -> UInt64 {
         guard let head = try branch(repo: repo, name: "master")?.head, let commit = try commit(sequence: head),
-            commit.finished != nil
+            commit.finished != nil, commit.error.isEmpty
         else { return 0 }
         return commit.root.bytes
     }

@@ -93,7 +93,11 @@ final class Committer: @unchecked Sendable {
                     let transaction = HistoryTransaction(
                         catalog: writer, slots: slots, world: world, principal: operation.principal)
                     operation.run(transaction, alone: batch.count == 1)
-                    if !operation.hasFailed { touched.formUnion(transaction.touchedRepos) }
+                    if operation.hasFailed {
+                        world.heads.drop(repos: transaction.touchedRepos)
+                    } else {
+                        touched.formUnion(transaction.touchedRepos)
+                    }
                 }
                 if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }
                 // I1, I2: what the new rows name is durable before the rows are.
@@ -101,8 +105,10 @@ final class Committer: @unchecked Sendable {
             }
         } catch is AbandonedBatch {
             touched = []
+            slots.forgetFailure()
         } catch {
             slots.rollback()
+            world.heads.clear()
             logger.error("a batch of \(batch.count) changes was not committed", metadata: ["error": "\(error)"])
             for operation in batch { operation.fail(error) }
             return

@@ -12,7 +12,8 @@ package struct ContentCheck: Sendable {
     package init(store: Store, base: Root, root: Root) throws {
         self.base = base
         self.root = root
-        error = root.digest == base.digest ? "" : try Self.firstCollision(store, base: base, root: root)
+        let isUnchanged = root.isEmpty || root.digest == base.digest
+        error = isUnchanged ? "" : try Self.firstCollision(store, base: base, root: root)
     }
 
     private static func firstCollision(_ store: Store, base: Root, root: Root) throws -> String {
@@ -22,7 +23,7 @@ package struct ContentCheck: Sendable {
         while let change = try changes.next() {
             guard change.new != nil, change.old == nil else { continue }
             let path = change.key.path
-            if let last, last.path == path {
+            if let last, last.path.utf8.elementsEqual(path.utf8) {
                 return "duplicate path output by different datums (\(path) from \(last.datum) and \(path) from "
                     + "\(change.key.datum))"
             }
@@ -57,9 +58,9 @@ private struct KnownDirectories {
     mutating func enter(_ path: String) -> [String] {
         var fresh: [String] = []
         var depth = 0
-        for index in path.indices.dropFirst() where path[index] == "/" {
+        for index in path.utf8.indices.dropFirst() where path.utf8[index] == UInt8(ascii: "/") {
             let directory = String(path[..<index])
-            if depth < stack.count && stack[depth] == directory {
+            if depth < stack.count && stack[depth].utf8.elementsEqual(directory.utf8) {
                 depth += 1
                 continue
             }

@@ -1,8 +1,8 @@
 import Core
 import Synchronization
 
-/// Tells waiters that something about a repo became durable. Carries no content: a waiter reads the catalog, so an event
-/// can be late but never lost.
+/// Tells waiters that something about a repo became durable. Carries no content: a waiter reads the catalog, so an
+/// event can be late but never lost.
 ///
 /// All state is behind one mutex. Any thread may call.
 package final class EventHub: Sendable {

@@ -28,34 +28,42 @@ package struct CommitQuery: Sendable {
     }
 }
 
+extension CommitQuery {
+    fileprivate func accepts(_ commit: CommitRecord) -> Bool {
+        if let origin, commit.origin != origin { return false }
+        guard let startedBeyond, to == nil else { return true }
+        return isReverse ? commit.started > startedBeyond : commit.started < startedBeyond
+    }
+}
+
 extension History {
     /// Delivers the commits that `query` asks for, a page of the catalog at a time: memory does not grow with history.
     package func list(_ query: CommitQuery, _ deliver: (CommitView) async throws -> Void) async throws {
         var left = query.limit <= 0 ? Int64.max : query.limit
         let take: (CommitView) async throws -> Bool = { view in
-            if let origin = query.origin, view.record.origin != origin { return true }
-            if let bound = query.startedBeyond, query.to == nil {
-                guard query.isReverse ? view.record.started > bound : view.record.started < bound else { return true }
-            }
             try await deliver(view)
             left -= 1
             return left > 0
         }
-        if query.to != nil || query.from != nil { try await listLineage(query, take) } else { try await listRepo(query, take) }
+        if query.to != nil || query.from != nil {
+            try await listLineage(query, take)
+        } else {
+            try await listRepo(query, take)
+        }
     }
 
     private func listRepo(_ query: CommitQuery, _ take: (CommitView) async throws -> Bool) async throws {
         let repo: Int64? = try query.repo.name.isEmpty ? nil : read { try $0.existingRepo(query.repo).id }
         var cursor: Int64?
         while true {
-            let page = try read { catalog in
-                try catalog.commits(
-                    repo: repo, order: query.isReverse ? .oldestFirst : .newestFirst, beyond: cursor, limit: 200
-                ).map(catalog.view)
+            let (page, end) = try read { catalog in
+                let page = try catalog.commits(
+                    repo: repo, order: query.isReverse ? .oldestFirst : .newestFirst, beyond: cursor, limit: 200)
+                return (try page.filter(query.accepts).map(catalog.view), page.last?.sequence)
             }
-            guard let last = page.last else { return }
+            guard let end else { return }
             for view in page { guard try await take(view) else { return } }
-            cursor = last.record.sequence
+            cursor = end
         }
     }
 
@@ -72,18 +80,19 @@ extension History {
         }
         var next: Int64? = start
         while let sequence = next, sequence != stop {
-            let page = try read { catalog -> [CommitView] in
+            let (page, end) = try read { catalog -> ([CommitView], Int64?) in
                 var page: [CommitView] = []
                 var next: Int64? = sequence
-                while let sequence = next, sequence != stop, page.count < 200 {
+                for _ in 0..<200 {
+                    guard let sequence = next, sequence != stop else { break }
                     let record = try catalog.knownCommit(sequence)
-                    page.append(try catalog.view(record))
+                    if query.accepts(record) { page.append(try catalog.view(record)) }
                     next = record.parent
                 }
-                return page
+                return (page, next)
             }
             for view in page { guard try await take(view) else { return } }
-            next = page.last?.record.parent
+            next = end
         }
     }
 

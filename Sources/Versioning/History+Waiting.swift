@@ -70,17 +70,19 @@ extension History {
         var cursor = start
         while true {
             let generation = events.generation(repo: repo.id)
-            let batch = try read { catalog -> [CommitView] in
+            let (batch, end) = try read { catalog -> ([CommitView], Int64?) in
                 guard try catalog.repo(id: repo.id) != nil else {
                     throw SpileError.notFound("repo \(repo.key) was deleted")
                 }
-                return try catalog.commits(repo: repo.id, order: .oldestFirst, beyond: cursor, limit: 100)
-                    .map(catalog.view)
+                let branch = try subscription.branch.map { try catalog.branch(repo: repo.id, name: $0)?.id ?? -1 }
+                let page = try catalog.commits(repo: repo.id, order: .oldestFirst, beyond: cursor, limit: 100)
+                let wanted = page.filter { commit in
+                    (branch == nil || commit.branch == branch)
+                        && (subscription.origin == nil || commit.origin == subscription.origin)
+                }
+                return (try wanted.map(catalog.view), page.last?.sequence)
             }
             for view in batch {
-                cursor = view.record.sequence
-                if let branch = subscription.branch, view.branch != branch { continue }
-                if let origin = subscription.origin, view.record.origin != origin { continue }
                 guard subscription.stage != .started else {
                     try await deliver(view)
                     continue
@@ -88,7 +90,7 @@ extension History {
                 let commit = try await wait(for: view.record, subscription.stage)
                 try await deliver(try read { try $0.view(commit) })
             }
-            if batch.isEmpty { try await events.wait(repo: repo.id, after: generation) }
+            if let end { cursor = end } else { try await events.wait(repo: repo.id, after: generation) }
         }
     }
 }

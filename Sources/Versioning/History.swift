@@ -7,12 +7,13 @@ struct TransactionWorld: Sendable {
     let store: Store
     let clock: any Clock
     let randomness: any Randomness
+    let heads: HeadCache
 }
 
 /// The versioned store: projects, repos, branches, commits and their files.
 ///
-/// Changes go through ``transact(as:_:)``, are grouped with others and durable when it returns. Reads take a snapshot of
-/// the catalog and block shortly; call them from threads that may block. Any task may call anything.
+/// Changes go through ``transact(as:_:)``, are grouped with others and durable when it returns. Reads take a snapshot
+/// of the catalog and block shortly; call them from threads that may block. Any task may call anything.
 package final class History: Sendable {
     package let store: Store
     package let clock: any Clock
@@ -20,6 +21,7 @@ package final class History: Sendable {
     /// Announces, by repo, that something became durable.
     package let events: EventHub
     let catalog: any Catalog
+    let heads = HeadCache()
     private let committer: Committer
 
     /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
@@ -34,7 +36,7 @@ package final class History: Sendable {
         try Self.prepare(catalog, now: clock.now())
         committer = Committer(
             catalog: catalog, slots: try store.makeCommitWriter(),
-            world: TransactionWorld(store: store, clock: clock, randomness: randomness), events: events,
+            world: TransactionWorld(store: store, clock: clock, randomness: randomness, heads: heads), events: events,
             logger: logger)
     }
 

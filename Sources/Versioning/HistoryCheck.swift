@@ -12,8 +12,8 @@ extension History {
     /// Verifies that rows agree with each other and with the trees they name (I1–I3): heads, parents and provenance
     /// exist; every root can be read with the digest and counts its row says; with `data`, every byte too.
     ///
-    /// Blocks for as long as reading takes; `report` gets each finding as it is found. Nodes that commits share are read
-    /// once.
+    /// Blocks for as long as reading takes; `report` gets each finding as it is found. Nodes that commits share are
+    /// read once.
     package func check(data: Bool = false, _ report: (HistoryFinding) throws -> Void) throws {
         let sequences = try read { catalog -> [Int64] in
             try catalog.checkRows(report)

@@ -13,9 +13,10 @@ extension HistoryTransaction {
         let headCommit = try head.map { try resolveHead($0, for: key) }
 
         if var branch = try catalog.branch(repo: repo.id, name: key.name) {
-            let adds = !upstream.isEmpty && Set(upstream) != Set(branch.provenance)
-            let changes = Set(upstream) != Set(branch.provenance) || headCommit.map { $0.sequence != branch.head } == true
-            guard changes else { return }
+            let derivesAnew = Set(upstream) != Set(branch.provenance)
+            let adds = !upstream.isEmpty && derivesAnew
+            let movesHead = headCommit.map { $0.sequence != branch.head } ?? false
+            guard derivesAnew || movesHead else { return }
             branch.provenance = upstream
             branch.head = headCommit?.sequence ?? branch.head
             branch.updatedAt = now
@@ -63,6 +64,15 @@ extension HistoryTransaction {
             isOpen: isOpen)
     }
 
+    /// Only this branch changed: what is known of the repo's other heads still holds.
+    private func noteHead(_ commit: CommitRecord, of branch: BranchRecord) {
+        touchedRepos.insert(branch.repo)
+        var branch = branch
+        branch.head = commit.sequence
+        branch.updatedAt = now
+        heads.put(HeadCache.Entry(branch: branch, head: commit))
+    }
+
     /// Adds a commit as the new head of `branch`: the one place where commits are made.
     func insertCommit(
         on branch: BranchRecord, parent: CommitRecord?, origin: CommitOrigin, description: String, isOpen: Bool,
@@ -93,7 +103,7 @@ extension HistoryTransaction {
         }
         // I3: the head moves in the same transaction as the row it names.
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
-        touch(repo: branch.repo)
+        noteHead(commit, of: branch)
         return commit
     }
 }

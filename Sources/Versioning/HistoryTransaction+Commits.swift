@@ -12,8 +12,8 @@ extension HistoryTransaction {
 
     /// Closes an open commit: a change of state and nothing more, so it is readable at once.
     ///
-    /// A path that is both a file and a directory, or that two datums wrote, makes it a commit in error. `checked` is the
-    /// outcome of that check if the caller has made it beforehand for the root the commit still has.
+    /// A path that is both a file and a directory, or that two datums wrote, makes it a commit in error. `checked` is
+    /// the outcome of that check if the caller has made it beforehand for the root the commit still has.
     package func finishCommit(
         _ handle: CommitHandle, description: String, error: String, force: Bool, checked: ContentCheck? = nil
     ) throws -> CommitRecord {
@@ -50,11 +50,16 @@ extension HistoryTransaction {
     func prepareCommit(on key: BranchKey, parent handle: CommitHandle?) throws -> (BranchRecord, CommitRecord?) {
         try authorizeWrite(to: key.repo)
         guard !key.name.isEmpty else { throw SpileError.domain("branch must be specified") }
+        if handle == nil, let known = heads.entry(key) {
+            try known.branch.refuseOutput(for: principal)
+            if known.head.isOpen { throw SpileError.parentUnfinished(known.head.key) }
+            return (known.branch, known.head)
+        }
         let repo = try catalog.existingRepo(key.repo)
         var branch: BranchRecord
         if let existing = try catalog.branch(repo: repo.id, name: key.name) {
             branch = existing
-            try refuseOutputBranch(branch)
+            try branch.refuseOutput(for: principal)
         } else {
             try NameRules.checkBranch(key.name)
             branch = BranchRecord(
@@ -63,7 +68,7 @@ extension HistoryTransaction {
         }
         let parent: CommitRecord? =
             if let handle {
-                try catalog.existingCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))
+                try parentCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))
             } else {
                 try branch.head.map { try catalog.knownCommit($0) }
             }
@@ -71,14 +76,12 @@ extension HistoryTransaction {
         return (branch, parent)
     }
 
-    /// Only the code of its own pipeline starts commits on a branch that derives from others.
-    private func refuseOutputBranch(_ branch: BranchRecord) throws {
-        guard !branch.provenance.isEmpty else { return }
-        if case .launch = principal { return }
-        if case .server = principal { return }
-        throw SpileError.domain(
-            "cannot start a commit on an output branch: \(branch.key)",
-            remedy: "its pipeline writes it; write to another branch or repo")
+    private func parentCommit(_ handle: CommitHandle) throws -> CommitRecord {
+        do {
+            return try catalog.existingCommit(handle)
+        } catch let error as SpileError where error.code == .notFound {
+            throw SpileError.notFound("parent commit \(handle) not found", remedy: error.message)
+        }
     }
 
     private func refuseTransformOutput(_ commit: CommitRecord, force: Bool) throws {

@@ -36,7 +36,9 @@ extension SpileError {
         .notFound("branch \"\(key.name)\" not found in repo \(key.repo)")
     }
     package static func commitNotFound(_ handle: CommitHandle) -> SpileError { .notFound("commit \(handle) not found") }
-    package static func alreadyFinished(_ key: CommitKey) -> SpileError { .domain("commit \(key) has already finished") }
+    package static func alreadyFinished(_ key: CommitKey) -> SpileError {
+        .domain("commit \(key) has already finished")
+    }
     package static func parentUnfinished(_ key: CommitKey) -> SpileError {
         .domain("parent commit \(key) has not been finished", remedy: "finish it first, or write into it")
     }

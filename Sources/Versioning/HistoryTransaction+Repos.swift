@@ -27,13 +27,18 @@ extension HistoryTransaction {
     ///
     /// The caller has to have seen that no pipeline owns it: see ``refusePipelineRepo(_:)``.
     package func deleteRepo(_ key: RepoKey, force: Bool) throws -> Bool {
+        try deleteRepo(key, besides: [], force: force)
+    }
+
+    /// `others` are repos that go in the same call: what derives from this one there does not hold it.
+    private func deleteRepo(_ key: RepoKey, besides others: Set<Int64>, force: Bool) throws -> Bool {
         try refuseLaunches("it may not delete repos")
         guard let repo = try catalog.repo(key) else { return false }
         var doomed = [repo]
         if key.type == .user {
             doomed += try [RepoType.meta, .spec].compactMap { try catalog.repo(key.of(type: $0)) }
         }
-        let doomedIDs = Set(doomed.map(\.id))
+        let doomedIDs = Set(doomed.map(\.id)).union(others)
         for repo in doomed {
             for branch in try catalog.branches(repo: repo.id) {
                 try detach(branch, keeping: doomedIDs, force: force)
@@ -78,7 +83,8 @@ extension HistoryTransaction {
     package func deleteRepos(in projects: [ProjectKey]?, force: Bool) throws -> [RepoKey] {
         let doomed = try catalog.repos(in: projects, type: nil)
         for repo in doomed where repo.key.type == .user { try refusePipelineRepo(repo.key) }
-        for repo in doomed { _ = try deleteRepo(repo.key, force: force) }
+        let ids = Set(doomed.map(\.id))
+        for repo in doomed { _ = try deleteRepo(repo.key, besides: ids, force: force) }
         return doomed.map(\.key)
     }
 

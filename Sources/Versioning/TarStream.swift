@@ -90,7 +90,7 @@ extension CommitFiles {
         var found = false
         try await self.glob(glob, range: range) { view in
             found = true
-            if let covered, view.path.hasPrefix(covered) { return true }
+            if let covered, FilePath.has(view.path, prefix: covered) { return true }
             guard view.isDirectory else { return try await body(view) }
             covered = view.path
             var proceed = true

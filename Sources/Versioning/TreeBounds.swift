@@ -10,5 +10,7 @@ extension TreeKey {
     /// The first key below a directory, which ends in `/`.
     static func first(under directory: String) -> TreeKey { TreeKey(path: directory, datum: "") }
     /// After all keys below a directory, which ends in `/`.
-    static func after(under directory: String) -> TreeKey { TreeKey(path: directory.dropLast() + "0", datum: "") }
+    static func after(under directory: String) -> TreeKey {
+        TreeKey(path: String(Substring(directory.utf8.dropLast())) + "0", datum: "")
+    }
 }

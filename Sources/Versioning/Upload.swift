@@ -1,8 +1,8 @@
 import Core
 import Storage
 
-/// One ModifyFile stream (`pfs.md` §4.6): collects changes, then makes them one layer of an open commit or one commit of
-/// its own, whole or not at all.
+/// One ModifyFile stream (`pfs.md` §4.6): collects changes, then makes them one layer of an open commit or one commit
+/// of its own, whole or not at all.
 ///
 /// Owned by one task; calls block on disk. Nothing is visible before ``finish(metadata:)`` returns, and dropping an
 /// upload leaves only bytes that nothing refers to.
@@ -22,7 +22,11 @@ package final class Upload {
     package init(to handle: CommitHandle, in history: History, as principal: Principal) throws {
         self.history = history
         self.principal = principal
-        target = try history.read { try Self.target(handle, $0, principal) }
+        if let known = try Self.knownTarget(handle, history.heads, principal) {
+            target = known
+        } else {
+            target = try history.read { try Self.authorize(Self.target(handle, $0), $0, principal) }
+        }
         changes = history.store.beginChanges()
     }
 
@@ -30,16 +34,17 @@ package final class Upload {
 
     /// Appends `bytes` to the file at `path`; none at all makes sure that the file exists.
     package func add(path: String, datum: String, bytes: UnsafeRawBufferPointer) throws {
-        try changes.add(path: FilePath.validated(path), datum: Self.tag(datum), bytes: bytes)
+        try changes.add(path: FilePath.validated(path), datum: try Self.tag(datum), bytes: bytes)
     }
 
     /// Removes the file at `path`, or everything below it where it ends in `/`. Missing targets are no error.
     package func delete(path: String, datum: String) throws {
-        let cleaned = FilePath.clean(path)
-        if path.hasSuffix("/") || cleaned == "/" {
-            try changes.deleteTree(prefix: cleaned == "/" ? "/" : cleaned + "/", datum: Self.tag(datum))
+        let isRoot = FilePath.clean(path) == "/"
+        let cleaned = isRoot ? "/" : try FilePath.validated(path)
+        if isRoot || FilePath.endsInSeparator(path) {
+            try changes.deleteTree(prefix: isRoot ? "/" : cleaned + "/", datum: try Self.tag(datum))
         } else {
-            try changes.delete(path: cleaned, datum: Self.tag(datum))
+            try changes.delete(path: cleaned, datum: try Self.tag(datum))
         }
     }
 
@@ -48,7 +53,7 @@ package final class Upload {
         let destination = try FilePath.clean(path) == "/" ? "/" : FilePath.validated(path)
         let origin = FilePath.clean(source.path)
         let commit = try history.read { try $0.existingCommit(source.commit) }
-        let tag = Self.tag(datum)
+        let tag = try Self.tag(datum)
         var file = history.store.scan(commit.root, from: .first(of: origin), upTo: .after(origin))
         while let (key, entry) = try file.next() {
             guard source.datum.isEmpty || source.datum == key.datum else { continue }
@@ -59,9 +64,9 @@ package final class Upload {
         var tree = history.store.scan(commit.root, from: .first(under: below), upTo: .after(under: below))
         while let (key, entry) = try tree.next() {
             guard source.datum.isEmpty || source.datum == key.datum else { continue }
-            let rest = key.path.dropFirst(below.utf8.count)
-            try changes.put(
-                entry, path: destination == "/" ? "/\(rest)" : "\(destination)/\(rest)", datum: tag, append: append)
+            let rest = FilePath.dropping(below.utf8.count, from: key.path)
+            let path = try FilePath.validated(destination == "/" ? "/\(rest)" : "\(destination)/\(rest)")
+            try changes.put(entry, path: path, datum: tag, append: append)
         }
     }
 
@@ -84,10 +89,13 @@ package final class Upload {
             let base = try history.read { try Self.base(of: target, $0) }
             let root = try history.store.applyLarge(set, to: base)
             let check = try ContentCheck(store: history.store, base: base, root: root)
-            let result = try await history.transact(as: principal) {
-                try Self.swap(from: base, to: root, check, target: target, $0, metadata)
+            do {
+                return try await history.transact(as: principal) {
+                    try Self.swap(from: base, to: root, check, target: target, $0, metadata)
+                }
+            } catch is BaseMoved {
+                continue
             }
-            if let result { return result }
         }
         return try await history.transact(as: principal) { try Self.write(set, to: target, $0, metadata) }
     }
@@ -103,18 +111,14 @@ package final class Upload {
         }
     }
 
-    /// Nil if the tree is no longer `base`.
+    /// Throws ``BaseMoved``, and thus leaves no trace, if the tree is no longer `base`.
     private static func swap(
         from base: Root, to root: Root, _ check: ContentCheck, target: Target, _ transaction: HistoryTransaction,
         _ metadata: [String: String]
-    ) throws -> CommitKey? {
-        do {
-            return try transaction.put(target, metadata) { current in
-                guard current.digest == base.digest else { throw BaseMoved() }
-                return (root, check)
-            }
-        } catch is BaseMoved {
-            return nil
+    ) throws -> CommitKey {
+        try transaction.put(target, metadata) { current in
+            guard current.digest == base.digest else { throw BaseMoved() }
+            return (root, check)
         }
     }
 
@@ -131,9 +135,19 @@ package final class Upload {
 
     // MARK: Choosing the target (`pfs.md` §4.6.1)
 
-    private static func target(
-        _ handle: CommitHandle, _ catalog: any CatalogReader, _ principal: Principal
-    ) throws -> Target {
+    /// The target of a user's write to a branch that was written lately: found without a look at the catalog.
+    private static func knownTarget(
+        _ handle: CommitHandle, _ heads: HeadCache, _ principal: Principal
+    ) throws -> Target? {
+        guard case .user = principal, handle.id.isEmpty, let name = handle.branch, !name.isEmpty,
+            let known = heads.entry(handle.repo.branch(name))
+        else { return nil }
+        if known.head.isOpen { return .openCommit(known.head.key) }
+        try known.branch.refuseOutput(for: principal)
+        return .newCommit(known.branch.key)
+    }
+
+    private static func target(_ handle: CommitHandle, _ catalog: any CatalogReader) throws -> Target {
         var handle = handle
         if handle.branch == "", !handle.id.isEmpty, CommitID(handle.id) == nil, NameRules.isPlain(handle.id) {
             handle = CommitHandle(repo: handle.repo, branch: handle.id)
@@ -151,7 +165,32 @@ package final class Upload {
         return .newCommit(branch)
     }
 
-    private static func tag(_ datum: String) -> String { datum.isEmpty ? FilePath.defaultDatum : datum }
+    /// What would be refused at the end is refused before anything is sent (and at the end again).
+    private static func authorize(
+        _ target: Target, _ catalog: any CatalogReader, _ principal: Principal
+    ) throws -> Target {
+        switch target {
+        case .openCommit(let key): try catalog.authorizeWrite(to: key.repo, by: principal)
+        case .newCommit(let key):
+            try catalog.authorizeWrite(to: key.repo, by: principal)
+            guard let repo = try catalog.repo(key.repo) else { break }
+            if let branch = try catalog.branch(repo: repo.id, name: key.name) {
+                try branch.refuseOutput(for: principal)
+            } else {
+                try NameRules.checkBranch(key.name)
+            }
+        }
+        return target
+    }
+
+    private static func tag(_ datum: String) throws -> String {
+        guard datum.utf8.count <= Limits.datumBytes, !datum.utf8.contains(where: { $0 < 32 }) else {
+            throw SpileError.invalid(
+                "datum \(FilePath.quoted(String(datum.prefix(80)))) is longer than \(Limits.datumBytes) bytes or holds "
+                    + "control characters")
+        }
+        return datum.isEmpty ? FilePath.defaultDatum : datum
+    }
 }
 
 extension HistoryTransaction {

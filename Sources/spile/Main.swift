@@ -44,7 +44,7 @@ enum Program {
     private static func run(_ form: CommandLineForm) async -> Int32 {
         let isVerbose = form.flags.contains { $0.name == "verbose" }
         do {
-            if var direct = DirectCommands.command(for: form) {
+            if let direct = DirectCommands.command(for: form) {
                 try await direct.run()
                 return 0
             }

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func `every command of the table can be parsed for`() throws {
-        for command in FlagTable.commands.keys {
+        for command in FlagTable.commands.map(\.name) {
             let line = command.split(separator: " ").map(String.init) + ["--help"]
             let error = #expect(throws: (any Error).self) {
                 var help = try RootCommand.parseAsRoot(line)
@@ -32,12 +32,18 @@ import Testing
         #expect(put.progress == false)
     }
 
-    /// What a command holds, as text.
-    private func content(_ command: some ParsableCommand) -> [String: String] {
-        var content: [String: String] = [:]
-        for child in Mirror(reflecting: command).children { content[child.label ?? ""] = "\(child.value)" }
-        return content
+    /// What a line tells a command to do, by way of the parser.
+    private func order(_ line: [String]) throws -> (any DirectCommand)? {
+        switch try RootCommand.parseAsRoot(line) {
+        case let command as PutFile: command.order
+        case let command as GetFile: command.order
+        case let command as StartCommit: command.order
+        case let command as FinishCommit: command.order
+        default: nil
+        }
     }
+
+    private func isEqual<C: DirectCommand>(_ one: C, _ other: any DirectCommand) -> Bool { one == other as? C }
 
     @Test(arguments: [
         "put file r@b:/x",
@@ -49,10 +55,10 @@ import Testing
     ])
     func `a command read without the parser holds what the parser would give it`(line: String) throws {
         let form = try CommandLineForm(line.split(separator: " ").map(String.init))
-        let direct = try #require(DirectCommands.command(for: form) as? any ParsableCommand)
-        let parsed = try RootCommand.parseAsRoot(form.arguments)
-        #expect(content(direct) == content(parsed))
-        #expect(!content(direct).isEmpty)
+        let direct = try #require(DirectCommands.command(for: form))
+        let parsed = try #require(try order(form.arguments))
+        let same = isEqual(direct, parsed)
+        #expect(same, "\(direct) is not \(parsed)")
     }
 
     @Test func `a line the direct way cannot read is left to the parser`() throws {
@@ -85,6 +91,22 @@ import Testing
         #expect(Program.describe(error, isVerbose: true)?.contains("code: notFound") == true)
         #expect(Program.describe(Failure("x"), isVerbose: true) == "x")
         #expect(Program.describe(SpileError.invalid("x", remedy: "y"), isVerbose: false) == "x (y)")
+    }
+
+    @Test func `a failed dial is told with its address and its cause`() throws {
+        let environment = Environment(["PACHD_ADDRESS": "127.0.0.1:1"])
+        let endpoint = try Endpoint.choose(context: nil, name: "", environment: environment)
+        let system = RPCError(
+            code: .unavailable, message: "Could not establish a connection",
+            cause: RPCError(code: .unavailable, message: "connection reset (error set): refused) (errno: 111)"))
+        #expect(Greeting.reason(system).hasSuffix(": connection refused"))
+        #expect(
+            endpoint.unreachable("connection refused", within: "2 seconds").hasPrefix(
+                """
+                could not connect to pachd at "grpc://127.0.0.1:1": connection refused \
+                (context deadline exceeded: no connection within 2 seconds; address from PACHD_ADDRESS)
+                """))
+        #expect(!endpoint.unreachable("x").contains("deadline"))
     }
 
     @Test(arguments: [

@@ -30,7 +30,8 @@ private struct CountingRandomness: Randomness {
         ("master^", 1), ("master^^", 2), ("master^3", 3), ("master~2", 2), ("master", 0),
     ])
     func ancestryCountsBack(text: String, back: Int) throws {
-        #expect(try CommitHandle(repo: repo, branch: "", id: text).selector() == .ancestor(.branch("master"), back: back))
+        let selector = try CommitHandle(repo: repo, branch: "", id: text).selector()
+        #expect(selector == .ancestor(.branch("master"), back: back))
     }
 
     @Test func ancestryInTheIDGoesOnFromTheBranch() throws {

@@ -147,7 +147,7 @@ import Darwin
 
 @Suite struct LocalDiskTests {
     private func withFolder(_ body: (String) throws -> Void) throws {
-        var template = Array("/tmp/spile-storage-XXXXXX".utf8CString)
+        var template = Array(("/tmp/spile-torn-" + String(repeating: "X", count: 6)).utf8CString)
         let folder = try #require(mkdtemp(&template).map { String(cString: $0) })
         defer { removeAll(folder) }
         try body(folder)

@@ -143,7 +143,8 @@ import Versioning
         for index in 0..<4 {
             keys.append(try await history.modify(CommitHandle(repo.branch("master"))) { try $0.put("/\(index)", "") })
         }
-        for (text, index) in [("master^", 2), ("master~3", 0), ("master.1", 0), ("master.4", 3), ("\(keys[2].id)^2", 0)] {
+        let handles = [("master^", 2), ("master~3", 0), ("master.1", 0), ("master.4", 3), ("\(keys[2].id)^2", 0)]
+        for (text, index) in handles {
             let found = try history.read { try $0.existingCommit(CommitHandle(repo: repo, branch: "", id: text)) }
             #expect(found.key == keys[index], "\(text)")
         }
@@ -158,7 +159,9 @@ import Versioning
     @Test func everythingIsThereAfterARestart() async throws {
         let repo = try await history.makeRepo("a")
         for index in 0..<50 {
-            try await history.modify(CommitHandle(repo.branch("master"))) { try $0.put("/f\(index)", "content \(index)") }
+            try await history.modify(CommitHandle(repo.branch("master"))) {
+                try $0.put("/f\(index)", "content \(index)")
+            }
         }
         try fixture.restart()
         let handle = CommitHandle(repo.branch("master"))

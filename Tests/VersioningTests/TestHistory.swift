@@ -32,7 +32,8 @@ final class TestHistory {
     ) throws -> History {
         try History(
             catalog: SQLiteCatalog(path: folder + "/catalog.sqlite"), store: Store(objects: objects),
-            clock: ManualClock(), randomness: randomness, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            clock: ManualClock(), randomness: randomness,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Closes everything and opens it again from what is on the disk.

@@ -38,6 +38,9 @@ package final class LocalDisk: ObjectStore {
         closeFile(folderDescriptor)
     }
 
+    /// Lets another store have the folder while this one is still referred to; this one must not be used afterwards.
+    package func release() { _ = flock(folderDescriptor, LOCK_UN) }
+
     private func path(_ name: String) -> String {
         precondition(!name.isEmpty && !name.contains("/"), "an object's name is a plain file name")
         return folder + "/" + name

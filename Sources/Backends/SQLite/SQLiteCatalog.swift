@@ -84,15 +84,20 @@ enum SQLiteErrors {
         let text = "catalog \(path): \(failure.message ?? failure.resultCode.description)"
         switch failure.resultCode {
         case .SQLITE_FULL:
-            return SpileError(.resourceExhausted, text, remedy: "free space on the disk, then retry", cause: failure)
+            return SpileError(.resourceExhausted, text, remedy: "free space on the disk, then retry")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return SpileError(.unavailable, text, remedy: "another program holds the catalog", cause: failure)
+            return SpileError(.unavailable, text, remedy: "another program holds the catalog")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            return SpileError(.dataLoss, text, remedy: "restore the data folder from a backup", cause: failure)
-        case .SQLITE_CONSTRAINT:
-            return SpileError(.alreadyExists, text, cause: failure)
+            return SpileError(.dataLoss, text, remedy: "restore the data folder from a backup")
+        case .SQLITE_CONSTRAINT where isUniqueness(failure): return SpileError(.alreadyExists, text)
+        case .SQLITE_CONSTRAINT: return SpileError.bug(text)
         default:
-            return SpileError(.unavailable, text, remedy: "see the server's log", cause: failure)
+            return SpileError(.unavailable, text, remedy: "see the server's log")
         }
+    }
+
+    private static func isUniqueness(_ failure: DatabaseError) -> Bool {
+        failure.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE
+            || failure.extendedResultCode == .SQLITE_CONSTRAINT_PRIMARYKEY
     }
 }

@@ -23,37 +23,63 @@ enum SQLiteRows {
             createdAt: Instant(nanoseconds: row["created_at"]), metadata: try Metadata.decode(row["metadata"]))
     }
 
-    static func branch(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> BranchRecord {
-        BranchRecord(
-            id: row["id"], repo: row["repo"], key: repo.branch(row["name"]), head: row["head"],
-            provenance: provenance, createdAt: Instant(nanoseconds: row["created_at"]),
-            updatedAt: Instant(nanoseconds: row["updated_at"]), createdBy: row["created_by"],
-            metadata: try Metadata.decode(row["metadata"]))
+    // Branches and commits are read on every write: by position, because a look-up by name costs more than the value.
+
+    /// How many columns of the owning repo stand before a branch's or commit's own: project, name, type.
+    static let ownerColumns = 3
+
+    static func owner(_ row: Row) throws -> RepoKey {
+        let type: String = row[2]
+        guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
+        return RepoKey(project: ProjectKey(row[0]), name: row[1], type: known)
     }
+
+    static let branchColumns = """
+        branches.id, branches.repo, branches.name, branches.head, branches.created_at, branches.updated_at,
+        branches.created_by, branches.metadata
+        """
+
+    static func branch(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> BranchRecord {
+        let first = ownerColumns
+        return BranchRecord(
+            id: row[first], repo: row[first + 1], key: repo.branch(row[first + 2]), head: row[first + 3],
+            provenance: provenance, createdAt: Instant(nanoseconds: row[first + 4]),
+            updatedAt: Instant(nanoseconds: row[first + 5]), createdBy: row[first + 6],
+            metadata: try Metadata.decode(row[first + 7]))
+    }
+
+    static let commitColumns = """
+        commits.sequence, commits.repo, commits.id, commits.branch, commits.parent, commits.origin,
+        commits.description, commits.started, commits.finishing, commits.finished, commits.error,
+        commits.created_by, commits.metadata, commits.root_segment, commits.root_slot, commits.root_level,
+        commits.root_digest, commits.files, commits.bytes
+        """
 
     static func commit(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
-        let origin: Int = row["origin"]
+        let first = ownerColumns
+        let origin: Int = row[first + 5]
         return CommitRecord(
-            sequence: row["sequence"], repo: row["repo"], key: repo.commit(try commitID(row["id"])),
-            branch: row["branch"], parent: row["parent"], provenance: provenance,
-            origin: CommitOrigin(rawValue: origin) ?? .user, description: row["description"],
-            started: Instant(nanoseconds: row["started"]), finishing: instant(row["finishing"]),
-            finished: instant(row["finished"]), error: row["error"], root: try root(row),
-            createdBy: row["created_by"], metadata: try Metadata.decode(row["metadata"]))
+            sequence: row[first], repo: row[first + 1], key: repo.commit(try commitID(row[first + 2])),
+            branch: row[first + 3], parent: row[first + 4], provenance: provenance,
+            origin: CommitOrigin(rawValue: origin) ?? .user, description: row[first + 6],
+            started: Instant(nanoseconds: row[first + 7]), finishing: instant(row[first + 8]),
+            finished: instant(row[first + 9]), error: row[first + 10], root: try root(row, at: first + 13),
+            createdBy: row[first + 11], metadata: try Metadata.decode(row[first + 12]))
     }
 
-    static func root(_ row: Row) throws -> Root {
-        let digest: [UInt8] = Array(row["root_digest"] as Data)
+    /// Segment, slot, level, digest, files and bytes, in this order from column `first` on.
+    static func root(_ row: Row, at first: Int) throws -> Root {
+        let digest: Data = row[first + 3]
         guard digest.count == Digest.byteCount else { throw SpileError.bug("root digest of \(digest.count) bytes") }
-        let segment: Int64 = row["root_segment"]
-        let slot: Int64 = row["root_slot"]
-        let level: Int64 = row["root_level"]
-        let files: Int64 = row["files"]
-        let bytes: Int64 = row["bytes"]
+        let segment: Int64 = row[first]
+        let slot: Int64 = row[first + 1]
+        let level: Int64 = row[first + 2]
+        let files: Int64 = row[first + 4]
+        let bytes: Int64 = row[first + 5]
         return Root(
             pointer: Pointer(segment: UInt64(bitPattern: segment), slot: UInt32(truncatingIfNeeded: slot)),
-            digest: Digest(digest), level: UInt8(truncatingIfNeeded: level), files: UInt64(bitPattern: files),
-            bytes: UInt64(bitPattern: bytes))
+            digest: digest.withUnsafeBytes { Digest($0) }, level: UInt8(truncatingIfNeeded: level),
+            files: UInt64(bitPattern: files), bytes: UInt64(bitPattern: bytes))
     }
 
     static func pipeline(_ row: Row) throws -> PipelineRecord {

@@ -11,6 +11,9 @@ enum SQLiteSchema {
         return migrator
     }
 
+    /// Each index is one more page that every commit writes, so there are few: `commits.branch` has none and no foreign
+    /// key, deleting a branch clears it through the repo's commits.
+    ///
     /// Instants are nanoseconds since 1970. Ids of commits and digests are big-endian blobs. Edges are rows, so that
     /// they can be walked both ways.
     private static let first = """
@@ -47,7 +50,6 @@ enum SQLiteSchema {
             metadata TEXT NOT NULL,
             UNIQUE (repo, name)
         );
-        CREATE INDEX branches_by_head ON branches (head);
 
         CREATE TABLE branch_provenance (
             branch INTEGER NOT NULL REFERENCES branches (id) ON DELETE CASCADE,
@@ -61,7 +63,7 @@ enum SQLiteSchema {
             sequence INTEGER PRIMARY KEY AUTOINCREMENT,
             repo INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
             id BLOB NOT NULL,
-            branch INTEGER REFERENCES branches (id) ON DELETE SET NULL,
+            branch INTEGER,
             parent INTEGER REFERENCES commits (sequence) ON DELETE SET NULL,
             origin INTEGER NOT NULL,
             description TEXT NOT NULL,
@@ -81,7 +83,6 @@ enum SQLiteSchema {
         CREATE UNIQUE INDEX commits_by_id ON commits (id, repo);
         CREATE INDEX commits_by_repo ON commits (repo, sequence);
         CREATE INDEX commits_by_parent ON commits (parent) WHERE parent IS NOT NULL;
-        CREATE INDEX commits_by_branch ON commits (branch) WHERE branch IS NOT NULL;
 
         CREATE TABLE commit_provenance (
             "commit" INTEGER NOT NULL REFERENCES commits (sequence) ON DELETE CASCADE,

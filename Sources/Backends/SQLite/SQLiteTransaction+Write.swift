@@ -4,10 +4,14 @@ import GRDB
 
 extension SQLiteTransaction: CatalogWriter {
     func run(_ sql: String, _ arguments: StatementArguments = []) throws {
-        try database.cachedStatement(sql: sql).execute(arguments: arguments)
+        try translating { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
     }
 
     func savepoint<Result>(_ body: () throws -> Result) throws -> Result {
+        // An error of the disk may have ended the transaction: nothing more may be written outside of it (I1).
+        guard database.isInsideTransaction else {
+            throw SpileError(.unavailable, "the catalog gave up the transaction of this batch", remedy: "retry")
+        }
         var result: Result?
         try database.inSavepoint {
             result = try body()
@@ -100,7 +104,12 @@ extension SQLiteTransaction: CatalogWriter {
             "UPDATE branches SET head = ?, updated_at = ? WHERE id = ?", [sequence, instant.nanoseconds, id])
     }
 
-    func deleteBranch(id: Int64) throws { try run("DELETE FROM branches WHERE id = ?", [id]) }
+    func deleteBranch(id: Int64) throws {
+        try run(
+            "UPDATE commits SET branch = NULL WHERE repo = (SELECT repo FROM branches WHERE id = ?) AND branch = ?",
+            [id, id])
+        try run("DELETE FROM branches WHERE id = ?", [id])
+    }
 
     // MARK: Commits
 

@@ -9,15 +9,20 @@ struct SQLiteTransaction: CatalogReader {
     init(_ database: Database) { self.database = database }
 
     func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
-        try Row.fetchOne(database.cachedStatement(sql: sql), arguments: arguments)
+        try translating { try Row.fetchOne(database.cachedStatement(sql: sql), arguments: arguments) }
     }
 
     func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
-        try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments)
+        try translating { try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments) }
     }
 
     func integers(_ sql: String, _ arguments: StatementArguments = []) throws -> [Int64] {
-        try Int64.fetchAll(database.cachedStatement(sql: sql), arguments: arguments)
+        try translating { try Int64.fetchAll(database.cachedStatement(sql: sql), arguments: arguments) }
+    }
+
+    /// Errors leave as ours, also those that a caller catches inside the transaction.
+    func translating<Result>(_ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch { throw SQLiteErrors.translated(error, path: "catalog.sqlite") }
     }
 
     func setting(_ name: String) throws -> String? {
@@ -63,7 +68,7 @@ struct SQLiteTransaction: CatalogReader {
     // MARK: Branches
 
     private static let branchColumns = """
-        SELECT branches.*, repos.project, repos.name AS repo_name, repos.type
+        SELECT repos.project, repos.name, repos.type, \(SQLiteRows.branchColumns)
         FROM branches JOIN repos ON repos.id = branches.repo
         """
 
@@ -94,22 +99,16 @@ struct SQLiteTransaction: CatalogReader {
     }
 
     private func branch(_ row: Row) throws -> BranchRecord {
-        let id: Int64 = row["id"]
+        let id: Int64 = row[SQLiteRows.ownerColumns]
         let provenance = try integers(
             "SELECT upstream FROM branch_provenance WHERE branch = ? ORDER BY position", [id])
-        return try SQLiteRows.branch(row, repo: try Self.owner(row), provenance: provenance)
-    }
-
-    private static func owner(_ row: Row) throws -> RepoKey {
-        let type: String = row["type"]
-        guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
-        return RepoKey(project: ProjectKey(row["project"]), name: row["repo_name"], type: known)
+        return try SQLiteRows.branch(row, repo: try SQLiteRows.owner(row), provenance: provenance)
     }
 
     // MARK: Commits
 
     private static let commitColumns = """
-        SELECT commits.*, repos.project, repos.name AS repo_name, repos.type
+        SELECT repos.project, repos.name, repos.type, \(SQLiteRows.commitColumns)
         FROM commits JOIN repos ON repos.id = commits.repo
         """
 
@@ -156,19 +155,34 @@ struct SQLiteTransaction: CatalogReader {
         return try rows(sql, [bound, limit]).map { (try SQLiteRows.commitID($0["id"]), $0["sequence"]) }
     }
 
-    func children(of sequence: Int64, limit: Int) throws -> [CommitRecord] {
-        try rows(
-            "\(Self.commitColumns) WHERE commits.parent = ? ORDER BY commits.sequence LIMIT ?", [sequence, limit]
-        ).map(commit)
+    private static let nameColumns = """
+        SELECT repos.project, repos.name, repos.type, commits.id, branches.name
+        FROM commits JOIN repos ON repos.id = commits.repo LEFT JOIN branches ON branches.id = commits.branch
+        """
+
+    func name(of sequence: Int64) throws -> CommitName? {
+        try row("\(Self.nameColumns) WHERE commits.sequence = ?", [sequence]).map(Self.name)
     }
 
-    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitRecord] {
+    func children(of sequence: Int64, limit: Int) throws -> [CommitName] {
+        try rows(
+            "\(Self.nameColumns) WHERE commits.parent = ? ORDER BY commits.sequence LIMIT ?", [sequence, limit]
+        ).map(Self.name)
+    }
+
+    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName] {
+        // From the edges, so that the limit ends the work: one spec commit may have made millions.
         let sql = """
-            \(Self.commitColumns)
-            WHERE commits.sequence IN (SELECT "commit" FROM commit_provenance WHERE upstream = ?)
-            ORDER BY commits.sequence LIMIT ?
+            SELECT repos.project, repos.name, repos.type, commits.id, branches.name
+            FROM commit_provenance AS edge CROSS JOIN commits ON commits.sequence = edge."commit"
+            JOIN repos ON repos.id = commits.repo LEFT JOIN branches ON branches.id = commits.branch
+            WHERE edge.upstream = ? ORDER BY edge."commit" DESC LIMIT ?
             """
-        return try rows(sql, [sequence, limit]).map(commit)
+        return try rows(sql, [sequence, limit]).map(Self.name)
+    }
+
+    private static func name(_ row: Row) throws -> CommitName {
+        CommitName(key: try SQLiteRows.owner(row).commit(try SQLiteRows.commitID(row[3])), branch: row[4])
     }
 
     func lastSequence() throws -> Int64 {
@@ -176,15 +190,19 @@ struct SQLiteTransaction: CatalogReader {
     }
 
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws {
-        let cursor = try Row.fetchCursor(database, sql: "SELECT * FROM commits ORDER BY sequence")
-        while let row = try cursor.next() { try body(row["sequence"], try SQLiteRows.root(row)) }
+        let sql = """
+            SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes FROM commits
+            ORDER BY sequence
+            """
+        let cursor = try translating { try Row.fetchCursor(database, sql: sql) }
+        while let row = try translating({ try cursor.next() }) { try body(row[0], try SQLiteRows.root(row, at: 1)) }
     }
 
     private func commit(_ row: Row) throws -> CommitRecord {
-        let sequence: Int64 = row["sequence"]
+        let sequence: Int64 = row[SQLiteRows.ownerColumns]
         let provenance = try integers(
             "SELECT upstream FROM commit_provenance WHERE \"commit\" = ? ORDER BY position", [sequence])
-        return try SQLiteRows.commit(row, repo: try Self.owner(row), provenance: provenance)
+        return try SQLiteRows.commit(row, repo: try SQLiteRows.owner(row), provenance: provenance)
     }
 
     // MARK: Pipelines

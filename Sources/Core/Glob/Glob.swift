@@ -32,7 +32,8 @@ package struct Glob: Sendable {
     /// Whether `path` (absolute, any trailing `/` ignored) matches.
     package func matches(_ path: some StringProtocol) -> Bool { captures(path) != nil }
 
-    /// The captured groups of a match, whole match first, nil for a group that took no part; nil if `path` does not match.
+    /// The captured groups of a match, whole match first, nil for a group that took no part; nil if `path` does not
+    /// match.
     package func captures(_ path: some StringProtocol) -> [String?]? {
         var text = Array(path.unicodeScalars)
         if text.count > 1 && text.last == "/" { text.removeLast() }

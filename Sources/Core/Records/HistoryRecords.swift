@@ -68,6 +68,17 @@ package struct BranchRecord: Sendable, Equatable {
     }
 }
 
+/// A commit by name, with the branch it was made on (nil once that is deleted): all that its relatives show of it.
+package struct CommitName: Sendable, Equatable {
+    package var key: CommitKey
+    package var branch: String?
+
+    package init(key: CommitKey, branch: String?) {
+        self.key = key
+        self.branch = branch
+    }
+}
+
 /// Who made a commit: a caller, or the server on a caller's behalf.
 package enum CommitOrigin: Int, Sendable {
     case user = 1

@@ -1,8 +1,8 @@
 /// The small relational truth: projects, repos, branches, commits, pipelines, launches.
 ///
-/// A catalog keeps rows and their uniqueness; the rules between them are kept by `Versioning` and `Pipelines`. All calls
-/// block: they are made on threads that may. Errors are ``SpileError``s; a transient one (``SpileError/isTransient``)
-/// may be retried by running the whole transaction again.
+/// A catalog keeps rows and their uniqueness; the rules between them are kept by `Versioning` and `Pipelines`. All
+/// calls block: they are made on threads that may. Errors are ``SpileError``s; a transient one
+/// (``SpileError/isTransient``) may be retried by running the whole transaction again.
 package protocol Catalog: Sendable {
     /// Runs `body` on one consistent snapshot. Any number of reads run side by side, also beside a write.
     func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result
@@ -49,11 +49,15 @@ package protocol CatalogReader {
     func commits(repo: Int64?, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [CommitRecord]
     /// The commits that carry a set id, oldest first.
     func commits(set id: CommitID) throws -> [CommitRecord]
-    /// At most `limit` set ids, newest first, beyond the sequence number `cursor`, each with the highest sequence number
-    /// of its commits.
+    /// At most `limit` set ids, newest first, beyond the sequence number `cursor`, each with the highest sequence
+    /// number of its commits.
     func commitSets(beyond cursor: Int64?, limit: Int) throws -> [(id: CommitID, sequence: Int64)]
-    func children(of sequence: Int64, limit: Int) throws -> [CommitRecord]
-    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitRecord]
+    /// The name of a commit, or nil.
+    func name(of sequence: Int64) throws -> CommitName?
+    /// Commits whose parent this is, oldest first.
+    func children(of sequence: Int64, limit: Int) throws -> [CommitName]
+    /// Commits whose direct provenance holds this one: the newest `limit` of them, newest first.
+    func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
     /// Every root that a commit names, for marking and checking; `body` gets them oldest first.

@@ -48,6 +48,7 @@ extension PPSService {
 
     private func registerCreation(in routes: inout Routes) {
         routes.unary(Method.CreatePipeline.descriptor) { (request: PpsV2_CreatePipelineRequest, call) in
+            try call.refuseTransaction()
             var options = JSONEncodingOptions()
             options.useDeterministicOrdering = true
             _ = try await manager.create(
@@ -58,6 +59,7 @@ extension PPSService {
             return Google_Protobuf_Empty()
         }
         routes.unary(Method.CreatePipelineV2.descriptor) { (request: PpsV2_CreatePipelineV2Request, call) in
+            try call.refuseTransaction()
             let effective = try await manager.create(
                 PipelineRequest(
                     spec: request.createPipelineRequestJson, update: request.update, reprocess: request.reprocess,

@@ -7,6 +7,7 @@ import Versioning
 extension PFSService {
     func registerBranches(in routes: inout Routes) {
         routes.unary(Method.CreateBranch.descriptor) { (request: PfsV2_CreateBranchRequest, call) in
+            try call.refuseTransaction()
             guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
             let key = try BranchKey(request.branch)
             let head = try request.hasHead ? Self.head(request.head, of: key) : nil
@@ -27,6 +28,7 @@ extension PFSService {
             for info in request.reverse ? branches : branches.reversed() { try await writer.write(info) }
         }
         routes.unary(Method.DeleteBranch.descriptor) { (request: PfsV2_DeleteBranchRequest, call) in
+            try call.refuseTransaction()
             guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
             let key = try BranchKey(request.branch)
             try await history.transact(as: call.principal) { try $0.deleteBranch(key, force: request.force) }

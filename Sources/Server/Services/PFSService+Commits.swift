@@ -7,6 +7,7 @@ import Versioning
 extension PFSService {
     func registerCommits(in routes: inout Routes) {
         routes.unary(Method.StartCommit.descriptor) { (request: PfsV2_StartCommitRequest, call) in
+            try call.refuseTransaction()
             let key = try BranchKey(request.branch)
             let parent = request.hasParent ? try Self.parent(request.parent, of: key) : nil
             let commit = try await history.transact(as: call.principal) {
@@ -15,13 +16,14 @@ extension PFSService {
             return commit.key.message
         }
         routes.unary(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
+            try call.refuseTransaction()
             let handle = try Self.handle(request.hasCommit, request.commit)
             try await history.finish(
                 handle, description: request.description_p, error: request.error, force: request.force,
                 as: call.principal)
             return Google_Protobuf_Empty()
         }
-        routes.unary(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in
+        routes.wait(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in
             let handle = try Self.handle(request.hasCommit, request.commit)
             let commit = try await history.commit(handle, at: CommitStage(request.wait))
             return try history.read { try $0.view(commit).message }

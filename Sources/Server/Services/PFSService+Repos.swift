@@ -7,6 +7,7 @@ import Versioning
 extension PFSService {
     func registerRepos(in routes: inout Routes) {
         routes.unary(Method.CreateRepo.descriptor) { (request: PfsV2_CreateRepoRequest, call) in
+            try call.refuseTransaction()
             let key = try RepoKey(request.repo)
             try await history.transact(as: call.principal) {
                 try $0.createRepo(key, description: request.description_p, update: request.update)
@@ -26,6 +27,7 @@ extension PFSService {
             for info in try list(request) { try await writer.write(info) }
         }
         routes.unary(Method.DeleteRepo.descriptor) { (request: PfsV2_DeleteRepoRequest, call) in
+            try call.refuseTransaction()
             guard request.hasRepo else { throw SpileError.invalid("no repo specified") }
             let key = try RepoKey(request.repo)
             let deleted = try await history.transact(as: call.principal) { transaction in

@@ -102,7 +102,9 @@ struct SmallServices: Sendable {
             VersionpbV2_API.Method.descriptors,
         ]
         for methods in others {
-            routes.refuse(methods) { "\($0.service.fullyQualifiedService)/\($0.method) is not offered by this version of Spile" }
+            routes.refuse(methods) { method in
+                "\(method.service.fullyQualifiedService)/\(method.method) is not offered by this version of Spile"
+            }
         }
     }
 }

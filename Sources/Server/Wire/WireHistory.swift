@@ -23,7 +23,7 @@ extension CommitView {
             $0.origin.kind = record.origin == .user ? .user : .auto
             $0.description_p = record.description
             if let parent { $0.parentCommit = parent.message }
-            $0.childCommits = children.map { $0.message(branch: branch) }
+            $0.childCommits = children.map(\.message)
             $0.directProvenance = provenance.map(\.message)
             $0.directSubvenance = subvenance.map(\.message)
             $0.started = record.started.message
@@ -78,7 +78,7 @@ extension FileView {
 
 extension FileReference {
     init(_ message: PfsV2_File) throws {
-        guard message.hasCommit else { throw SpileError.invalid("commit cannot be nil") }
+        guard message.hasCommit else { throw SpileError.invalid("file cannot be nil", remedy: "set file.commit") }
         self.init(commit: try CommitHandle(message.commit), path: message.path, datum: message.datum)
     }
 }

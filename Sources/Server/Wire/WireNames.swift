@@ -47,10 +47,13 @@ extension CommitKey {
         }
     }
 
+}
+
+extension CommitName {
     /// With the branch it was made on, as relatives in `CommitInfo` are.
-    func message(branch: String?) -> PfsV2_Commit {
-        var message = message
-        if let branch { message.branch = repo.branch(branch).message }
+    var message: PfsV2_Commit {
+        var message = key.message
+        if let branch { message.branch = key.repo.branch(branch).message }
         return message
     }
 }

@@ -21,8 +21,7 @@ struct CommandLineForm: Equatable, Sendable {
     init(_ arguments: [String]) throws {
         let found = try Self.findCommand(in: arguments)
         command = found.map(\.word)
-        let taken = Set(found.map(\.index))
-        try read(arguments.enumerated().filter { !taken.contains($0.offset) }.map(\.element))
+        try read(arguments.indices.filter { index in !found.contains { $0.index == index } }.map { arguments[$0] })
     }
 
     /// What the parser is given.
@@ -43,29 +42,32 @@ struct CommandLineForm: Equatable, Sendable {
 
     private static func findCommand(in arguments: [String]) throws -> [(index: Int, word: String)] {
         var found: [(index: Int, word: String)] = []
-        var choices = FlagTable.next(after: [])
+        // The words found, each with a blank behind it.
+        var path = ""
         var index = 0
-        while index < arguments.count, !choices.isEmpty {
+        while index < arguments.count, !FlagTable.isWhole(path) {
             let argument = arguments[index]
             if argument == "--" { break }
             if argument.hasPrefix("-"), argument.count > 1 {
-                index += skipsNext(argument, choices: choices, next: arguments.dropFirst(index + 1).first) ? 2 : 1
+                index += skipsNext(argument, after: path, next: arguments.dropFirst(index + 1).first) ? 2 : 1
                 continue
             }
-            let word = choices.contains(argument) ? argument : FlagTable.singular(argument)
-            guard choices.contains(word) else { throw unknown(argument, after: found.map(\.word), choices: choices) }
+            let word = FlagTable.leads(path, argument) ? argument : FlagTable.singular(argument)
+            guard FlagTable.leads(path, word) else {
+                throw unknown(argument, after: found.map(\.word), choices: FlagTable.next(after: path))
+            }
             found.append((index, word))
-            choices = FlagTable.next(after: found.map(\.word))
+            path += word + " "
             index += 1
         }
         return found
     }
 
     /// Whether a flag in front of the command takes the token after it.
-    private static func skipsNext(_ flag: String, choices: Set<String>, next: String?) -> Bool {
+    private static func skipsNext(_ flag: String, after path: String, next: String?) -> Bool {
         guard let next, !flag.contains("=") else { return false }
         if flag.hasPrefix("--") { return FlagTable.takesValue(long: String(flag.dropFirst(2))) }
-        return flag != "-v" && flag != "-h" && flag.count == 2 && !choices.contains(FlagTable.singular(next))
+        return flag != "-v" && flag != "-h" && flag.count == 2 && !FlagTable.leads(path, FlagTable.singular(next))
     }
 
     private static func unknown(_ word: String, after path: [String], choices: Set<String>) -> Failure {

@@ -35,162 +35,190 @@ enum FlagTable {
     /// Flags every command takes, anywhere on the line.
     static let global = "verbose:v no-color rpc-timeout= help:h"
 
-    /// Flags that some commands take and that do no harm on the others.
-    static let harmless: Set<String> = ["no-pager", "full-timestamps", "progress"]
+    /// Flags that some commands of the original take and that do no harm on the others. No command pages its output, so
+    /// `--no-pager` is in no list below and is dropped wherever it stands.
+    static let harmless = ["no-pager", "full-timestamps", "progress"]
 
-    /// Shorthand used below: P project, RO raw output, FT full timestamps, NP no pager, AP all projects.
-    private static let groups = [
-        "P": "project=", "RO": "raw output:o=", "FT": "full-timestamps", "NP": "no-pager", "AP": "all-projects:A",
-        "SPEC": "file:f= jsonnet= arg= push-images:p registry:r= username:u= dry-run",
-    ]
+    /// Shorthand used below: P project, RO raw output, FT full timestamps, AP all projects, SPEC a pipeline's spec.
+    private static func group(_ word: Substring) -> String? {
+        switch word {
+        case "P": "project="
+        case "RO": "raw output:o="
+        case "FT": "full-timestamps"
+        case "AP": "all-projects:A"
+        case "SPEC": "file:f= jsonnet= arg= push-images:p registry:r= username:u= dry-run"
+        default: nil
+        }
+    }
 
-    static let commands: [String: String] = [
-        "put file": """
-        file:f= input-file:i= recursive:r compress:c parallelism:p= append:a progress? full-path untar \
-        overwrite:o P
-        """,
-        "get file": "recursive:r output:o= progress? offset= retry P",
-        "list file": "RO FT P",
-        "inspect file": "RO P",
-        "glob file": "RO FT P",
-        "diff file": "shallow:s name-only diff-command= old-project= FT NP P",
-        "copy file": "append:a src-project= dest-project= P",
-        "delete file": "recursive:r P",
+    /// An array, not a dictionary: its literal lies ready in the program, and most lines need one look at it.
+    static let commands: [(name: String, flags: String)] = [
+        (
+            "put file",
+            """
+            file:f= input-file:i= recursive:r compress:c parallelism:p= append:a progress? full-path untar \
+            overwrite:o P
+            """
+        ),
+        ("get file", "recursive:r output:o= progress? offset= retry P"),
+        ("list file", "RO FT P"),
+        ("inspect file", "RO P"),
+        ("glob file", "RO FT P"),
+        ("diff file", "shallow:s name-only diff-command= old-project= FT P"),
+        ("copy file", "append:a src-project= dest-project= P"),
+        ("delete file", "recursive:r P"),
 
-        "start commit": "parent:p= message:m= description= P",
-        "finish commit": "message:m= description= force:f P",
-        "inspect commit": "RO FT P",
-        "list commit": "from:f= number:n= all expand:x origin= RO FT NP P",
-        "wait commit": "RO FT P",
-        "subscribe commit": "from= new all origin= RO FT P",
-        "squash commit": "",
-        "delete commit": "",
-        "squash commitV2": "recursive:r P",
-        "delete commitV2": "recursive:r P",
-        "find commit": "json limit= timeout= P",
+        ("start commit", "parent:p= message:m= description= P"),
+        ("finish commit", "message:m= description= force:f P"),
+        ("inspect commit", "RO FT P"),
+        ("list commit", "from:f= number:n= all expand:x origin= RO FT P"),
+        ("wait commit", "RO FT P"),
+        ("subscribe commit", "from= new all origin= RO FT P"),
+        ("squash commit", ""),
+        ("delete commit", ""),
+        ("squash commitV2", "recursive:r P"),
+        ("delete commitV2", "recursive:r P"),
+        ("find commit", "json limit= timeout= P"),
 
-        "create repo": "description:d= P",
-        "update repo": "description:d= P",
-        "inspect repo": "RO FT P",
-        "list repo": "all type= RO FT P AP",
-        "delete repo": "force:f all P AP",
-        "create branch": """
-        provenance:p= head= trigger:t= trigger-cron= trigger-size= trigger-commits= trigger-all P
-        """,
-        "inspect branch": "RO FT P",
-        "list branch": "RO P",
-        "delete branch": "force:f P",
-        "create project": "description:d=",
-        "update project": "description:d=",
-        "inspect project": "RO",
-        "list project": "RO",
-        "delete project": "force:f",
+        ("create repo", "description:d= P"),
+        ("update repo", "description:d= P"),
+        ("inspect repo", "RO FT P"),
+        ("list repo", "all type= RO FT P AP"),
+        ("delete repo", "force:f all P AP"),
+        (
+            "create branch",
+            """
+            provenance:p= head= trigger:t= trigger-cron= trigger-size= trigger-commits= trigger-all P
+            """
+        ),
+        ("inspect branch", "RO FT P"),
+        ("list branch", "RO P"),
+        ("delete branch", "force:f P"),
+        ("create project", "description:d="),
+        ("update project", "description:d="),
+        ("inspect project", "RO"),
+        ("list project", "RO"),
+        ("delete project", "force:f"),
 
-        "create pipeline": "SPEC RO P",
-        "update pipeline": "SPEC reprocess RO P",
-        "edit pipeline": "editor= output:o= reprocess P",
-        "list pipeline": "spec:s history= commit:c= state= RO FT P AP",
-        "inspect pipeline": "RO FT P",
-        "delete pipeline": "all force:f keep-repo P AP",
-        "start pipeline": "P",
-        "stop pipeline": "P",
-        "rerun pipeline": "reprocess P",
-        "run cron": "P",
-        "validate pipeline": "file:f= P",
-        "check status": "raw P AP",
-        "list job": "pipeline:p= input:i= expand:x history= state= RO FT NP P AP",
-        "inspect job": "RO FT P",
-        "wait job": "RO FT P",
-        "stop job": "P",
-        "delete job": "P",
-        "list datum": "file:f= RO P",
-        "inspect datum": "RO P",
-        "restart datum": "P",
-        "next datum": "error=",
-        "logs": """
-        pipeline:p= job:j= datum= inputs= master worker raw follow:f tail:t= since= P
-        """,
-        "create secret": "file:f=",
-        "list secret": "",
-        "inspect secret": "",
-        "delete secret": "",
+        ("create pipeline", "SPEC RO P"),
+        ("update pipeline", "SPEC reprocess RO P"),
+        ("edit pipeline", "editor= output:o= reprocess P"),
+        ("list pipeline", "spec:s history= commit:c= state= RO FT P AP"),
+        ("inspect pipeline", "RO FT P"),
+        ("delete pipeline", "all force:f keep-repo P AP"),
+        ("start pipeline", "P"),
+        ("stop pipeline", "P"),
+        ("rerun pipeline", "reprocess P"),
+        ("run cron", "P"),
+        ("validate pipeline", "file:f= P"),
+        ("check status", "raw P AP"),
+        ("list job", "pipeline:p= input:i= expand:x history= state= RO FT P AP"),
+        ("inspect job", "RO FT P"),
+        ("wait job", "RO FT P"),
+        ("stop job", "P"),
+        ("delete job", "P"),
+        ("list datum", "file:f= RO P"),
+        ("inspect datum", "RO P"),
+        ("restart datum", "P"),
+        ("next datum", "error="),
+        (
+            "logs",
+            """
+            pipeline:p= job:j= datum= inputs= master worker raw follow:f tail:t= since= P
+            """
+        ),
+        ("create secret", "file:f="),
+        ("list secret", ""),
+        ("inspect secret", ""),
+        ("delete secret", ""),
 
-        "start transaction": "",
-        "stop transaction": "",
-        "list transaction": "RO FT",
-        "finish transaction": "",
-        "delete transaction": "",
-        "inspect transaction": "RO FT",
-        "resume transaction": "",
+        ("start transaction", ""),
+        ("stop transaction", ""),
+        ("list transaction", "RO FT"),
+        ("finish transaction", ""),
+        ("delete transaction", ""),
+        ("inspect transaction", "RO FT"),
+        ("resume transaction", ""),
 
-        "version": "client-only print-architecture timeout= enterprise compare RO",
-        "connect": "alias=",
-        "config get metrics": "",
-        "config get active-context": "",
-        "config get active-enterprise-context": "",
-        "config get context": "",
-        "config set metrics": "",
-        "config set active-context": "",
-        "config set active-enterprise-context": "",
-        "config set context": "overwrite",
-        "config update context": """
-        pachd-address= cluster-name= auth-info= server-cas= namespace= project= remove-cluster-deployment-id
-        """,
-        "config delete context": "",
-        "config list context": "",
-        "auth use-auth-token": "enterprise",
-        "auth logout": "enterprise",
-        "auth whoami": "enterprise",
-        "inspect cluster": "RO",
-        "inspect defaults": "cluster project= raw",
-        "create defaults": "cluster project= file:f= regenerate reprocess dry-run",
-        "update defaults": "cluster project= file:f= regenerate reprocess dry-run",
-        "delete defaults": "cluster project= regenerate reprocess dry-run",
-        "delete all": "",
-        "fsck": "fix:f zombie= zombie-all P",
-        "server": "data= listen= log-level=",
+        ("version", "client-only print-architecture timeout= enterprise compare RO"),
+        ("connect", "alias="),
+        ("config get metrics", ""),
+        ("config get active-context", ""),
+        ("config get active-enterprise-context", ""),
+        ("config get context", ""),
+        ("config set metrics", ""),
+        ("config set active-context", ""),
+        ("config set active-enterprise-context", ""),
+        ("config set context", "overwrite"),
+        (
+            "config update context",
+            """
+            pachd-address= cluster-name= auth-info= server-cas= namespace= project= remove-cluster-deployment-id
+            """
+        ),
+        ("config delete context", ""),
+        ("config list context", ""),
+        ("auth use-auth-token", "enterprise"),
+        ("auth logout", "enterprise"),
+        ("auth whoami", "enterprise"),
+        ("inspect cluster", "RO"),
+        ("inspect defaults", "cluster project= raw"),
+        ("create defaults", "cluster project= file:f= regenerate reprocess dry-run"),
+        ("update defaults", "cluster project= file:f= regenerate reprocess dry-run"),
+        ("delete defaults", "cluster project= regenerate reprocess dry-run"),
+        ("delete all", ""),
+        ("fsck", "fix:f zombie= zombie-all P"),
+        ("server", "data= listen= log-level="),
     ]
 
     /// Nouns that also answer to a plural.
     private static let plurals = [
-        "repos": "repo", "commits": "commit", "branches": "branch", "projects": "project", "files": "file",
-        "jobs": "job", "datums": "datum", "pipelines": "pipeline", "secrets": "secret", "snapshots": "snapshot",
-        "transactions": "transaction", "contexts": "context", "default": "defaults",
+        ("repos", "repo"), ("commits", "commit"), ("branches", "branch"), ("projects", "project"), ("files", "file"),
+        ("jobs", "job"), ("datums", "datum"), ("pipelines", "pipeline"), ("secrets", "secret"),
+        ("snapshots", "snapshot"), ("transactions", "transaction"), ("contexts", "context"), ("default", "defaults"),
     ]
 
     /// The one spelling of a command word.
-    static func singular(_ word: String) -> String { plurals[word] ?? word }
+    static func singular(_ word: String) -> String { plurals.first { $0.0 == word }?.1 ?? word }
 
     /// The flags of a command, the global ones among them.
     static func flags(of command: String) -> [FlagSpec] {
-        flags(in: (commands[command] ?? "") + " " + global)
+        flags(in: (commands.first { $0.name == command }?.flags ?? "") + " " + global)
     }
 
     private static func flags(in words: String) -> [FlagSpec] {
         words.split(whereSeparator: { $0 == " " || $0 == "\n" }).flatMap { word in
-            groups[String(word)].map { flags(in: $0) } ?? [FlagSpec(word)]
+            group(word).map { flags(in: $0) } ?? [FlagSpec(word)]
         }
     }
 
     /// Whether a flag in front of the command takes a value, told by what most commands mean by it.
     static func takesValue(long name: String) -> Bool {
-        valued.contains(name)
+        flags(in: global).contains { $0.name == name && $0.arity == .value }
+            || commands.contains { flags(in: $0.flags).contains { $0.name == name && $0.arity == .value } }
     }
 
-    private static let valued: Set<String> = {
-        var names: Set<String> = ["rpc-timeout"]
-        for words in commands.values {
-            for flag in flags(in: words) where flag.arity == .value { names.insert(flag.name) }
-        }
-        return names
-    }()
+    /// Whether the words so far, each followed by a blank, are a whole command.
+    static func isWhole(_ path: String) -> Bool {
+        commands.contains { $0.name.utf8.count + 1 == path.utf8.count && path.hasPrefix($0.name) }
+    }
 
-    /// The words that may follow a command prefix; empty where the prefix is a whole command.
-    static func next(after prefix: [String]) -> Set<String> {
-        let start = prefix.isEmpty ? "" : prefix.joined(separator: " ") + " "
+    /// Whether a word may follow the words so far, each of which is followed by a blank.
+    static func leads(_ path: String, _ word: String) -> Bool {
+        if word.utf8.contains(UInt8(ascii: " ")) { return false }
+        let longer = path + word
+        return commands.contains { command in
+            guard command.name.hasPrefix(longer) else { return false }
+            let rest = command.name.utf8.dropFirst(longer.utf8.count)
+            return rest.isEmpty || rest.first == UInt8(ascii: " ")
+        }
+    }
+
+    /// The words that may follow the words so far, each of which is followed by a blank.
+    static func next(after path: String) -> Set<String> {
         var words: Set<String> = []
-        for command in commands.keys where command.hasPrefix(start) {
-            if let word = command.dropFirst(start.count).split(separator: " ").first { words.insert(String(word)) }
+        for command in commands where command.name.hasPrefix(path) {
+            if let word = command.name.dropFirst(path.count).split(separator: " ").first { words.insert(String(word)) }
         }
         return words
     }

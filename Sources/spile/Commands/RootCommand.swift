@@ -7,8 +7,8 @@ struct RootCommand: AsyncParsableCommand {
             commandName: Program.name,
             abstract: "Version data that streams in, and run code on each version.",
             discussion: """
-                Data lives in repos, on branches, as commits; pipelines make new commits from them. A command is a verb \
-                and a noun. Start a server, make a repo, put a file, read it back:
+                Data lives in repos, on branches, as commits; pipelines make new commits from them. A command is a \
+                verb and a noun. Start a server, make a repo, put a file, read it back:
 
                   \(Program.name) server
                   \(Program.name) create repo readings

@@ -15,15 +15,13 @@ struct GlobalOptions: ParsableArguments {
 
     init() {}
 
-    /// The parsed `--rpc-timeout`; nil for none.
-    var timeout: Duration? {
-        get throws {
-            guard let rpcTimeout else { return nil }
-            guard let duration = parseDuration(rpcTimeout) else {
-                throw Failure("--rpc-timeout \(rpcTimeout) is not a duration; write for example 30s or 1m30s")
-            }
-            return duration
+    /// A parsed `--rpc-timeout`; nil for none.
+    static func timeout(_ text: String?) throws -> Duration? {
+        guard let text else { return nil }
+        guard let duration = parseDuration(text) else {
+            throw Failure("--rpc-timeout \(text) is not a duration; write for example 30s or 1m30s")
         }
+        return duration
     }
 }
 
@@ -36,7 +34,10 @@ struct ProjectOption: ParsableArguments {
 
     init() {}
 
-    func name(_ session: Session) -> String {
+    func name(_ session: Session) -> String { Self.name(project, session) }
+
+    /// The project that was named, or else the session's.
+    static func name(_ project: String?, _ session: Session) -> String {
         guard let project, !project.isEmpty else { return session.project }
         return project
     }

@@ -21,7 +21,7 @@ enum Topics {
         guard words.count == 1, let word = words.first, word != "config" else { return nil }
         let noun = FlagTable.singular(word)
         guard let description = descriptions[noun] else { return nil }
-        let commands = FlagTable.commands.keys.filter { $0.hasSuffix(" " + noun) }.sorted()
+        let commands = FlagTable.commands.map(\.name).filter { $0.hasSuffix(" " + noun) }.sorted()
         let lines = commands.map { "  \(Program.name) \($0)" }
         return ([description, "", "Associated Commands:"] + lines).joined(separator: "\n") + "\n"
     }

@@ -12,8 +12,15 @@ struct Endpoint: Equatable, Sendable {
     /// Whether the server would be on this machine.
     var isHere: Bool { address.kind == .unix || ["127.0.0.1", "localhost", "::1"].contains(address.host) }
 
-    /// Picks the endpoint (`contract/cli.md` §4.3, §4.5): the worker's own port, `PACHD_ADDRESS`, the context's address,
-    /// the context's forwarded port, this machine.
+    /// What a dial that failed is told as. `within` is the time that ran out, where one did.
+    func unreachable(_ cause: String, within: String? = nil) -> String {
+        let deadline = within.map { "context deadline exceeded: no connection within \($0); " } ?? ""
+        return "could not connect to pachd at \"\(address)\": \(cause) (\(deadline)address from \(origin))"
+            + (isHere && !isWorker ? ". Is the server running? \"spile server\" starts it" : "")
+    }
+
+    /// Picks the endpoint (`contract/cli.md` §4.3, §4.5): the worker's own port, `PACHD_ADDRESS`, the context's
+    /// address, the context's forwarded port, this machine.
     static func choose(context: ClientConfig.Context?, name: String, environment: Environment) throws -> Endpoint {
         let token = context?.sessionToken ?? ""
         if try environment.flag("PACH_IN_WORKER") {

@@ -1,6 +1,14 @@
 import API
 import GRPCCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Foundation
+#endif
+
 /// The call before every command's own: `InspectCluster` says whether server and client fit (`contract/cli.md` §2.2).
 struct Greeting: Sendable {
     let client: GRPCClient<Session.Transport>
@@ -21,12 +29,9 @@ struct Greeting: Sendable {
                 report(cluster, environment)
                 return cluster
             } catch let error as RPCError where error.code == .unavailable && !Watchdog.isConnected {
-                if clock.now >= end {
-                    throw Failure(
-                        "could not connect to pachd at \"\(endpoint.address)\" (address from \(endpoint.origin)): "
-                            + Self.reason(error)
-                            + (endpoint.isHere ? " Is the server running? \"spile server\" starts it." : ""))
-                }
+                let cause = Self.reason(error)
+                if clock.now >= end { throw Failure(endpoint.unreachable(cause)) }
+                Watchdog.refused(cause)
                 try await Task.sleep(for: .milliseconds(50))
             } catch let error as RPCError {
                 throw Failure("could not get cluster ID: \(error.message)")
@@ -54,11 +59,19 @@ struct Greeting: Sendable {
         var next: (any Error)? = error
         while let current = next {
             let rpc = current as? RPCError
-            let text = rpc?.message ?? "\(current)"
+            let text = systemText(rpc?.message ?? "\(current)")
             if !text.hasPrefix("Channel is in"), texts.last != text { texts.append(text) }
             next = rpc?.cause
         }
         return texts.joined(separator: ": ")
+    }
+
+    /// The system's words for the error a text names by number: `… (errno: 111)` is `connection refused`.
+    private static func systemText(_ text: String) -> String {
+        guard let mark = text.range(of: "(errno: "), let number = Int32(text[mark.upperBound...].prefix { $0 != ")" })
+        else { return text }
+        let words = String(cString: strerror(number))
+        return words.prefix(1).lowercased() + words.dropFirst()
     }
 
     private func report(_ cluster: AdminV2_ClusterInfo, _ environment: Environment) {

@@ -33,8 +33,12 @@ struct Session: Sendable {
         var greets = true
     }
 
-    /// Connects, greets the server where that is due, and gives the session.
     static func open(_ global: GlobalOptions, _ options: Options = Options()) async throws -> Session {
+        try await open(timeout: GlobalOptions.timeout(global.rpcTimeout), options)
+    }
+
+    /// Connects, greets the server where that is due, and gives the session. `timeout` is for the whole command.
+    static func open(timeout: Duration?, _ options: Options) async throws -> Session {
         let environment = Environment.process
         let store = ConfigStore(environment: environment)
         let isWorker = try environment.flag("PACH_IN_WORKER")
@@ -48,7 +52,7 @@ struct Session: Sendable {
         if options.joinsTransaction { headers.transaction = context?.activeTransaction ?? "" }
         let project = defaultProject(context: context, environment: environment)
         var client = try connect(endpoint, headers)
-        Watchdog.start(endpoint: endpoint, rpcTimeout: try global.timeout)
+        Watchdog.start(endpoint: endpoint, rpcTimeout: timeout)
         var cluster: AdminV2_ClusterInfo?
         if options.greets && !isWorker {
             let greeting = Greeting(client: client, endpoint: endpoint, project: context?.project ?? "")

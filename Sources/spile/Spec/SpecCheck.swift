@@ -105,7 +105,7 @@ enum SpecCheck {
         _ path: FieldPath, _ leaf: JSON, _ failure: any Error, _ spec: SpecDocument
     ) -> Failure {
         var path = path
-        // A list or mapping where another shape is wanted fails at its first element; what is wrong is the field around.
+        // A list or mapping where another shape is wanted fails at its first element; wrong is the field around.
         while path.steps.count > 1, let last = path.steps.last,
             expectations(path).isEmpty || isIndexOfNoList(last, path)
         {
@@ -167,13 +167,14 @@ enum SpecVocabulary {
         pipeline transform parallelism_spec egress update output_branch s3_out resource_requests resource_limits \
         sidecar_resource_limits sidecar_resource_requests input description reprocess service spout datum_set_spec \
         datum_timeout job_timeout salt datum_tries scheduling_spec pod_spec pod_patch spec_commit metadata \
-        reprocess_spec autoscaling tolerations dry_run determined maximum_expected_uptime tf_job name project image cmd err_cmd env \
-        secrets image_pull_secrets stdin err_stdin accept_return_code debug user working_dir dockerfile memory_volume \
-        datum_batching constant number size_bytes per_worker internal_port external_port ip type cpu memory gpu disk \
-        pfs join group cross union cron repo repo_type branch commit glob join_on outer_join group_by lazy empty_files s3 \
-        trigger propagation_spec reference spec overwrite start url object_storage sql_database node_selector \
-        priority_class_name annotations labels key mount_path env_var all cron_spec size commits rate_limit_spec \
-        operator value effect toleration_seconds workspaces password_secret file_format secret columns never
+        reprocess_spec autoscaling tolerations dry_run determined maximum_expected_uptime tf_job name project image \
+        cmd err_cmd env secrets image_pull_secrets stdin err_stdin accept_return_code debug user working_dir \
+        dockerfile memory_volume datum_batching constant number size_bytes per_worker internal_port external_port ip \
+        type cpu memory gpu disk pfs join group cross union cron repo repo_type branch commit glob join_on \
+        outer_join group_by lazy empty_files s3 trigger propagation_spec reference spec overwrite start url \
+        object_storage sql_database node_selector priority_class_name annotations labels key mount_path env_var all \
+        cron_spec size commits rate_limit_spec operator value effect toleration_seconds workspaces password_secret \
+        file_format secret columns never
         """.split(whereSeparator: { $0 == " " || $0 == "\n" }).map(String.init)
 
     /// What to write instead of a field that earlier versions had.

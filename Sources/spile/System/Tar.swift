@@ -144,8 +144,8 @@ struct TarReader {
     }
 }
 
-/// Where an archive's entry goes below a folder: the parts of its name below `prefix`; nil for the prefix itself. Throws
-/// for a name that would leave the folder.
+/// Where an archive's entry goes below a folder: the parts of its name below `prefix`; nil for the prefix itself.
+/// Throws for a name that would leave the folder.
 func safeEntryPath(_ name: String, below prefix: String) throws -> [String]? {
     func parts(_ path: String) -> [String] {
         path.split(separator: "/").map(String.init).filter { $0 != "." && !$0.isEmpty }

@@ -26,7 +26,8 @@ struct InspectCluster: AsyncParsableCommand {
 struct FsckCommand: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "fsck", abstract: "Check that what is stored fits together, and print what does not.",
+            commandName: "fsck",
+            abstract: "Check that what is stored fits together; print what does not, with exit code 1.",
             discussion: "  \(Program.name) fsck")
     }
 
@@ -48,12 +49,16 @@ struct FsckCommand: AsyncParsableCommand {
         } else if zombieAll {
             request.zombieAll = true
         }
-        try await session.pfs.fsck(request) { response in
+        let errors = try await session.pfs.fsck(request) { response in
+            var errors = 0
             for try await finding in response.messages {
                 let isError = !finding.error.isEmpty
+                if isError { errors += 1 }
                 try Console.line(isError ? "Error: \(finding.error)" : "Fix applied: \(finding.fix)")
             }
+            return errors
         }
+        if errors > 0 { throw Failure("fsck found \(errors) error\(errors == 1 ? "" : "s")") }
     }
 }
 

@@ -24,9 +24,29 @@ struct StartCommit: AsyncParsableCommand {
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
+    var order: Order {
+        Order(
+            branch: branch, parent: parent, message: message, description: description, scope: Scope(project, global))
+    }
+
+    func run() async throws { try await order.run() }
+}
+
+extension StartCommit {
+    /// Where to open a commit.
+    struct Order: DirectCommand {
+        var branch: String
+        var parent: String?
+        var message: String
+        var description: String
+        var scope: Scope
+    }
+}
+
+extension StartCommit.Order {
     func run() async throws {
-        let session = try await Session.open(global, .init(joinsTransaction: true))
-        let name = project.name(session)
+        let session = try await scope.open(Session.Options(joinsTransaction: true))
+        let name = scope.name(session)
         let reference = try Reference.branch(branch, project: name)
         var request = PfsV2_StartCommitRequest.with {
             $0.branch = reference.wireBranch
@@ -61,9 +81,28 @@ struct FinishCommit: AsyncParsableCommand {
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
+    var order: Order {
+        Order(commit: commit, message: message, description: description, force: force, scope: Scope(project, global))
+    }
+
+    func run() async throws { try await order.run() }
+}
+
+extension FinishCommit {
+    /// Which commit to close.
+    struct Order: DirectCommand {
+        var commit: String
+        var message: String
+        var description: String
+        var force: Bool
+        var scope: Scope
+    }
+}
+
+extension FinishCommit.Order {
     func run() async throws {
-        let session = try await Session.open(global, .init(joinsTransaction: true))
-        let reference = try Reference.commit(commit, project: project.name(session))
+        let session = try await scope.open(Session.Options(joinsTransaction: true))
+        let reference = try Reference.commit(commit, project: scope.name(session))
         _ = try await session.pfs.finishCommit(
             .with {
                 $0.commit = reference.wireCommit

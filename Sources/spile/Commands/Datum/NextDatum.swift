@@ -25,7 +25,7 @@ struct NextDatum: AsyncParsableCommand {
             address: Address(kind: .plain, host: "127.0.0.1", port: port), origin: "PPS_WORKER_GRPC_PORT",
             isWorker: true)
         let headers = CallHeaders(command: CallHeaders.commandText(CommandLine.arguments))
-        Watchdog.start(endpoint: endpoint, rpcTimeout: try global.timeout)
+        Watchdog.start(endpoint: endpoint, rpcTimeout: try GlobalOptions.timeout(global.rpcTimeout))
         let worker = Pachyderm_Worker_Worker.Client(wrapping: try Session.connect(endpoint, headers))
         _ = try await worker.nextDatum(.with { $0.error = error })
     }

@@ -45,10 +45,33 @@ struct GetFile: AsyncParsableCommand {
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
+    var order: Order {
+        Order(
+            source: source, recursive: recursive, output: output, progress: progress, offset: offset, retry: retry,
+            scope: Scope(project, global))
+    }
+
+    func run() async throws { try await order.run() }
+}
+
+extension GetFile {
+    /// What to get, and where to.
+    struct Order: DirectCommand {
+        var source: String
+        var recursive: Bool
+        var output: String
+        var progress: Bool?
+        var offset: Int64
+        var retry: Bool
+        var scope: Scope
+    }
+}
+
+extension GetFile.Order {
     func run() async throws {
         if recursive && output.isEmpty { throw Failure("-r needs a folder to write to: add -o <folder>") }
-        let session = try await Session.open(global)
-        let reference = try Reference.file(source, project: project.name(session))
+        let session = try await scope.open()
+        let reference = try Reference.file(source, project: scope.name(session))
         let download = Download(session: session, reference: reference, wantsProgress: progress)
         do {
             if PutPlan.isServerURL(output) {

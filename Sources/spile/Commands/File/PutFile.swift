@@ -7,8 +7,8 @@ struct PutFile: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "file", abstract: "Put files into a commit.",
             discussion: """
-                Everything one command puts arrives together: in the branch's open commit, or in one commit of its own. \
-                A file that is there already is replaced, unless -a appends to it. What stands for <path>:
+                Everything one command puts arrives together: in the branch's open commit, or in one commit of its \
+                own. A file that is there already is replaced, unless -a appends to it. What stands for <path>:
 
                   echo hello | \(Program.name) put file logs@master:/greeting
                   \(Program.name) put file logs@master -f notes.txt            the file /notes.txt
@@ -60,14 +60,40 @@ struct PutFile: AsyncParsableCommand {
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
+    var order: Order {
+        Order(
+            target: target, file: file, inputFile: inputFile, recursive: recursive, compress: compress, append: append,
+            progress: progress, fullPath: fullPath, untar: untar, scope: Scope(project, global))
+    }
+
+    func run() async throws { try await order.run() }
+}
+
+extension PutFile {
+    /// What to put where.
+    struct Order: DirectCommand {
+        var target: String
+        var file: [String]
+        var inputFile: String?
+        var recursive: Bool
+        var compress: Bool
+        var append: Bool
+        var progress: Bool?
+        var fullPath: Bool
+        var untar: Bool
+        var scope: Scope
+    }
+}
+
+extension PutFile.Order {
     func run() async throws {
         // Sources are looked at before the server is: a misspelt name fails at once.
         let path = try Reference.file(target, project: "default").path ?? ""
         let plan = try PutPlan(
             PutPlan.Request(
                 path: path, sources: try sources(), recursive: recursive, fullPath: fullPath, untar: untar))
-        let session = try await Session.open(global)
-        let reference = try Reference.file(target, project: project.name(session))
+        let session = try await scope.open()
+        let reference = try Reference.file(target, project: scope.name(session))
         if !session.endpoint.isWorker {
             var repo = reference.wireRepo
             repo.type = "user"

@@ -41,7 +41,7 @@ final class Upload: Sendable {
         (self.commit, self.plan, self.append, self.progress) = (commit, plan, append, progress)
     }
 
-    /// Sends everything and waits until it is durable. Throws the server's own words, with the file and byte it came to.
+    /// Sends everything and waits until it is durable. Throws the server's own words, with the file and byte reached.
     func run(_ session: Session, compress: Bool) async throws {
         var options = CallOptions.defaults
         if compress { options.compression = .gzip }
