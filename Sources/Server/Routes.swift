@@ -9,6 +9,8 @@ import Versioning
 struct Call: Sendable {
     let principal: Principal
     let metadata: Metadata
+    /// Whether the caller has gone. Also true for every call once the server shuts down.
+    var isAbandoned: @Sendable () -> Bool = { false }
 
     /// Refuses a call that is meant for a transaction: none can be open, because this version starts none, and carrying
     /// it out at once is not what the caller asked for (`pfs.md` §5.1). An empty header means no transaction.
@@ -99,9 +101,11 @@ struct Routes {
         _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Output
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>, _) in
+        register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
-                let answer = try await handler(request.messages, try callers.call(request.metadata))
+                var call = try callers.call(request.metadata)
+                call.isAbandoned = { context.cancellation.isCancelled }
+                let answer = try await handler(request.messages, call)
                 return StreamingServerResponse(single: ServerResponse(message: answer))
             }
         }

@@ -138,6 +138,8 @@ private struct DifferenceReporter {
             let difference = FileDifference(
                 new: Self.isWithin(directory, path) ? try new.directory(directory) : nil,
                 old: Self.isWithin(directory, oldPath) ? try old.directory(directory) : nil)
+            // All of a directory's entries may lie outside of what is compared on that side.
+            guard difference.new != nil || difference.old != nil else { continue }
             guard try await body(difference) else { return false }
             if shallow, (difference.new == nil) != (difference.old == nil) {
                 silenced = directory

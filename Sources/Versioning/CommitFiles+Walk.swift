@@ -8,7 +8,7 @@ extension CommitFiles {
         try page.validate()
         let path = FilePath.clean(path)
         if path != "/", let file = try file(path) {
-            if page.marker.isEmpty { _ = try await body(file) }
+            if page.reaches(path) { _ = try await body(file) }
             return
         }
         let base = path == "/" ? "/" : path + "/"
@@ -27,7 +27,7 @@ extension CommitFiles {
         try page.validate()
         let path = FilePath.clean(path)
         if path != "/", let file = try file(path) {
-            if page.marker.isEmpty { _ = try await body(file) }
+            if page.reaches(path) { _ = try await body(file) }
             return true
         }
         let base = path == "/" ? "/" : path + "/"
@@ -172,7 +172,7 @@ extension CommitFiles {
     }
 
     private static func start(_ base: String, after marker: String) -> TreeKey {
-        if marker.isEmpty { return .first(under: base) }
+        if marker.isEmpty || marker.utf8.elementsEqual(base.utf8) { return .first(under: base) }
         // A marker further down has its directory before it.
         if let child = directory(of: marker, below: base) { return .after(under: child) }
         return FilePath.endsInSeparator(marker) ? .after(under: marker) : .after(marker)

@@ -78,6 +78,12 @@ package struct Page: Sendable {
 
     package static let all = Page()
 
+    /// Whether `path` lies beyond the marker.
+    func reaches(_ path: String) -> Bool {
+        if marker.isEmpty { return true }
+        return isReverse ? FilePath.precedes(path, marker) : FilePath.precedes(marker, path)
+    }
+
     /// Checks the rules of `pfs.md` §4.7.
     package func validate() throws(SpileError) {
         if limit > Limits.filesPerPage {

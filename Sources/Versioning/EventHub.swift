@@ -61,6 +61,9 @@ package final class EventHub: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Whether ``close()`` was called: the server shuts down.
+    package var hasClosed: Bool { state.withLock { $0.isClosed } }
+
     /// Wakes all waiters for good.
     package func close() {
         let waiters = state.withLock { state in

@@ -169,7 +169,8 @@ import Testing
                     try await writer.write(.add("/a", Content(seed: 1, size: 21 << 20).bytes))
                 }
             }
-            #expect(error.code == .resourceExhausted)
+            // The transport ends the stream or, where more is on its way already, the connection.
+            #expect([.resourceExhausted, .unavailable].contains(error.code))
             #expect(!error.message.isEmpty)
         }
         try await withServer { server in

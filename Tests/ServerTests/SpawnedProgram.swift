@@ -46,7 +46,8 @@ final class SpawnedProgram: @unchecked Sendable {
         let reader = output.fileHandleForReading
         let thread = Thread {
             var rest = Data()
-            while let piece = try? reader.read(upToCount: 4096), !piece.isEmpty {
+            // What is there, at once; reading a count would wait for that many bytes.
+            while case let piece = reader.availableData, !piece.isEmpty {
                 rest += piece
                 while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                     inbox.yield(String(decoding: rest[..<end], as: UTF8.self))

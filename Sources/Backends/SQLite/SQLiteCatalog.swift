@@ -55,6 +55,9 @@ package final class SQLiteCatalog: Catalog {
 
     package func close() throws {
         do {
+            // The pool closes its writer before its readers, which leaves the log behind: fold it in first, so that the
+            // one file is whole.
+            try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
             try pool.close()
         } catch {
             throw SQLiteErrors.translated(error, path: pool.path)

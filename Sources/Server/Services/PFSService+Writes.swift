@@ -8,14 +8,14 @@ extension PFSService {
     func registerWrites(in routes: inout Routes) {
         routes.clientStream(Method.ModifyFile.descriptor) {
             (messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, call) in
-            try await modify(messages, as: call.principal)
+            try await modify(messages, call)
             return Google_Protobuf_Empty()
         }
     }
 
     /// Reads one message after the other: a slow disk slows the client, and memory holds one message.
     private func modify(
-        _ messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, as principal: Principal
+        _ messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, _ call: Call
     ) async throws {
         var upload: Upload?
         for try await message in messages {
@@ -23,12 +23,14 @@ extension PFSService {
                 guard case .setCommit(let commit) = message.body else {
                     throw SpileError.invalid("first message must be a commit")
                 }
-                upload = try Upload(to: try CommitHandle(commit), in: history, as: principal)
+                upload = try Upload(to: try CommitHandle(commit), in: history, as: call.principal)
                 continue
             }
             try Self.apply(message, to: upload)
         }
-        try Task.checkCancellation()
+        // Some clients end the stream in good order before they cancel it. While the server shuts down every call counts
+        // as abandoned, and what has come in whole is kept.
+        if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
         guard let upload else { throw SpileError.invalid("first message must be a commit") }
         _ = try await upload.finish()
     }
