@@ -1,4 +1,5 @@
 import Core
+import Foundation
 import GRDB
 
 /// The catalog on SQLite: one file in WAL mode, one writer, readers beside it.
@@ -19,12 +20,12 @@ package final class SQLiteCatalog: Catalog {
     /// not help with either.
     package init(path: String) throws {
         do {
+            try Self.refuseNewer(path)
             var configuration = Configuration()
             configuration.maximumReaderCount = 8
             configuration.busyMode = .timeout(5)
             configuration.label = "catalog"
             pool = try DatabasePool(path: path, configuration: configuration)
-            try Self.refuseNewer(pool, path: path)
             try SQLiteSchema.migrator.migrate(pool)
             try pool.writeWithoutTransaction { database in
                 try database.execute(sql: "PRAGMA synchronous = FULL")
@@ -69,8 +70,12 @@ package final class SQLiteCatalog: Catalog {
         try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
     }
 
-    private static func refuseNewer(_ pool: DatabasePool, path: String) throws {
-        let version = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+    /// Looks before the pool opens the file, because the pool writes to it at once.
+    private static func refuseNewer(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let queue = try DatabaseQueue(path: path)
+        let version = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        try queue.close()
         guard version <= schemaVersion else {
             throw SpileError(
                 .failedPrecondition,

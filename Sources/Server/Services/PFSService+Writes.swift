@@ -28,8 +28,8 @@ extension PFSService {
             }
             try Self.apply(message, to: upload)
         }
-        // Some clients end the stream in good order before they cancel it. While the server shuts down every call counts
-        // as abandoned, and what has come in whole is kept.
+        // Some clients end the stream in good order before they cancel it. While the server shuts down every call is
+        // marked so, and what has come in whole is kept.
         if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
         guard let upload else { throw SpileError.invalid("first message must be a commit") }
         _ = try await upload.finish()
