@@ -10,7 +10,11 @@ import Core
 /// `dataLoss` does not; `invalidArgument` says that a path cannot stand in a tree. After an error only ``abandon()``
 /// may be called.
 package final class ChangeWriter {
-    private typealias Record = ChangeTable.Record
+    private struct Record {
+        var sequence: UInt64
+        var dropsInherited: Bool
+        var content: ChangeContent?
+    }
 
     private struct Large {
         let writer: SlotWriter
@@ -18,7 +22,7 @@ package final class ChangeWriter {
     }
 
     private let slots: SlotStore
-    private var records = ChangeTable()
+    private var records: [TreeKey: Record] = [:]
     /// Marks of this run by their path: when the last one came, whatever its datum tag.
     private var marks: [[UInt8]: UInt64] = [:]
     private var runs: [ChangeRun] = []
@@ -113,14 +117,9 @@ package final class ChangeWriter {
 
     /// What holds for a key now: content that a later deletion of a directory covers is gone.
     private func live(_ key: TreeKey) -> Record? {
-        guard let place = records.find(key) else { return nil }
-        var record = records[place]
-        if isCovered(key, record) { record.content = nil }
+        guard var record = records[key] else { return nil }
+        if !marks.isEmpty, record.content != nil, lastMark(over: key) > record.sequence { record.content = nil }
         return record
-    }
-
-    private func isCovered(_ key: TreeKey, _ record: Record) -> Bool {
-        !marks.isEmpty && record.content != nil && lastMark(over: key) > record.sequence
     }
 
     private func lastMark(over key: TreeKey) -> UInt64 {
@@ -132,32 +131,18 @@ package final class ChangeWriter {
     }
 
     private func set(_ key: TreeKey, _ record: Record) {
-        if let place = records.find(key) {
-            records[place] = record
-        } else {
-            records.append(key, record)
-            memory += 192 + key.bytes.count
+        if records.updateValue(record, forKey: key) == nil { memory += 160 + key.bytes.count }
+        if case .entry(let entry)? = record.content {
+            memory += 120 + 32 * entry.tailBlocks.count + 24 * entry.tail.count
         }
-        count(record.content)
-    }
-
-    private func count(_ content: ChangeContent?) {
-        guard case .entry(let entry)? = content else { return }
-        memory += 64 + 32 * entry.tailBlocks.count + 24 * entry.tail.count
     }
 
     private func change(_ key: TreeKey, _ body: (inout ChangeContent?) -> Void) {
-        guard let place = records.find(key) else {
-            var content: ChangeContent?
-            body(&content)
-            return set(key, Record(sequence: tick(), dropsInherited: false, content: content))
-        }
-        if isCovered(key, records[place]) { records[place].content = nil }
-        var content = records.takeContent(place)
-        body(&content)
-        count(content)
-        records[place].content = content
-        records[place].sequence = tick()
+        var record = live(key) ?? Record(sequence: 0, dropsInherited: false, content: nil)
+        if records[key] != nil { records[key]?.content = nil }
+        record.sequence = tick()
+        body(&record.content)
+        set(key, record)
     }
 
     /// Keeps memory within the bounds: a small stream becomes a large one, a large one spills.
@@ -174,13 +159,14 @@ package final class ChangeWriter {
         let writer = slots.leaseBulk()
         let new = Large(writer: writer, content: ContentWriter(slots: slots, writer: writer))
         large = new
-        for place in records.sortedPlaces {
-            let record = records[place]
-            guard let content = record.content, !isCovered(records.items[place].key, record) else { continue }
+        for key in records.keys.sorted() {
+            guard let content = live(key)?.content else { continue }
             if case .entry = content { continue }
             let entry = try new.content.entry(content)
-            records[place] = Record(sequence: tick(), dropsInherited: record.dropsInherited, content: .entry(entry))
-            count(.entry(entry))
+            records[key]?.content = nil
+            if let record = records[key] {
+                set(key, Record(sequence: tick(), dropsInherited: record.dropsInherited, content: .entry(entry)))
+            }
         }
         heldBytes = 0
     }
@@ -213,13 +199,14 @@ package final class ChangeWriter {
     private func sortedChanges() -> [Change] {
         var changes: [Change] = []
         changes.reserveCapacity(records.count)
-        for place in records.sortedPlaces {
-            let (key, record) = (records.items[place].key, records[place])
-            let content = isCovered(key, record) ? nil : record.content
+        for (key, record) in records {
+            var content = record.content
+            if !marks.isEmpty, content != nil, lastMark(over: key) > record.sequence { content = nil }
             if record.dropsInherited || content != nil {
                 changes.append(Change(key: key, dropsInherited: record.dropsInherited, content: content))
             }
         }
+        changes.sort { $0.key < $1.key }
         return changes
     }
 
@@ -245,7 +232,7 @@ package final class ChangeWriter {
         runs.append(.spilled(pointers))
         spilledCount += changes.count
         slots.counters.spilled()
-        records.removeAll()
+        records.removeAll(keepingCapacity: true)
         marks.removeAll()
         memory = 0
     }
@@ -268,7 +255,6 @@ package final class ChangeWriter {
             slots.giveBack(large.writer)
         }
         isOver = true
-        records = ChangeTable()
         let isLarge = large != nil
         large = nil
         return ChangeSet(

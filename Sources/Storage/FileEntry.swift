@@ -11,8 +11,7 @@ struct Part: Sendable {
 /// A list of closed chunks: few stand in the entry itself, many in a tree of their own.
 enum PartList: Sendable {
     case inline([Part])
-    /// Rare, and thus kept out of the way: an entry shall be a small value.
-    indirect case tree(PartsRoot)
+    case tree(PartsRoot)
 
     static let inlineLimit = 8
 
