@@ -5,7 +5,7 @@ import Simulation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LogStoreTests {
+@Suite(.timeLimit(.minutes(15))) struct LogStoreTests {
     private let key = PipelineKey(name: "p")
     private let files = ScriptedLogFiles()
     private let time = ScriptedTime()

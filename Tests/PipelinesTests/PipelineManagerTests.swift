@@ -79,7 +79,7 @@ private final class Scene: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct PipelineManagerTests {
+@Suite(.timeLimit(.minutes(15))) struct PipelineManagerTests {
     private let scene: Scene
     init() throws { scene = try Scene() }
 

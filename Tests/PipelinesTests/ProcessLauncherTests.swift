@@ -11,7 +11,7 @@ import Testing
 #endif
 
 /// What every launcher must do, shown on processes of this machine.
-@Suite(.timeLimit(.minutes(1))) struct ProcessLauncherTests {
+@Suite(.timeLimit(.minutes(15))) struct ProcessLauncherTests {
     private final class Scene: Sendable {
         let folder = TemporaryFolder()
         let launcher: ProcessLauncher

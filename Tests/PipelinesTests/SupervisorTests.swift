@@ -66,7 +66,7 @@ private struct Scene: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SupervisorTests {
+@Suite(.timeLimit(.minutes(15))) struct SupervisorTests {
     @Test func aPipelineOfTheCatalogIsLaunchedWithAllItNeeds() async throws {
         let scene = Scene()
         scene.ledger.put(scene.pipeline())
