@@ -93,9 +93,6 @@ package enum FilePath {
         a.utf8.lexicographicallyPrecedes(b.utf8)
     }
 
-    /// Whether any character of `path` has a meaning in the glob language.
-    package static func hasGlob(_ path: String) -> Bool { path.utf8.contains(where: isGlobbing) }
-
     private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

@@ -36,7 +36,5 @@ final class HeadCache: Sendable {
         }
     }
 
-    func drop(_ key: BranchKey) { entries.withLock { $0[key] = nil } }
-
     func clear() { entries.withLock { $0.removeAll() } }
 }
