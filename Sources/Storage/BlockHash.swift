@@ -73,6 +73,16 @@ package struct Fingerprint: Hashable, Sendable {
     }
 
     @inline(__always)
+    static func -= (a: inout Fingerprint, b: Fingerprint) {
+        // a - b = a + ~b + 1
+        var carry: UInt64 = 1
+        a.words.0 = add(a.words.0, ~b.words.0, &carry)
+        a.words.1 = add(a.words.1, ~b.words.1, &carry)
+        a.words.2 = add(a.words.2, ~b.words.2, &carry)
+        a.words.3 = add(a.words.3, ~b.words.3, &carry)
+    }
+
+    @inline(__always)
     private static func add(_ a: UInt64, _ b: UInt64, _ carry: inout UInt64) -> UInt64 {
         let (first, one) = a.addingReportingOverflow(b)
         let (second, two) = first.addingReportingOverflow(carry)

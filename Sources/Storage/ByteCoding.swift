@@ -177,6 +177,63 @@ func headerCheck(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
     return state
 }
 
+/// Writes to memory that is known to be large enough.
+struct RawWriter {
+    /// Where the next byte goes.
+    private(set) var target: UnsafeMutableRawPointer
+
+    init(_ target: UnsafeMutableRawPointer) { self.target = target }
+
+    @inline(__always)
+    mutating func byte(_ value: UInt8) {
+        target.storeBytes(of: value, as: UInt8.self)
+        target += 1
+    }
+
+    @inline(__always)
+    mutating func varint(_ value: Int) {
+        var rest = UInt64(value)
+        while rest >= 0x80 {
+            byte(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        byte(UInt8(truncatingIfNeeded: rest))
+    }
+
+    @inline(__always)
+    mutating func bytes(_ source: UnsafeRawBufferPointer) {
+        guard let base = source.baseAddress else { return }
+        memcpy(target, base, source.count)
+        target += source.count
+    }
+
+    @inline(__always)
+    mutating func fixed(_ value: UInt32) {
+        target.storeBytes(of: value.littleEndian, as: UInt32.self)
+        target += 4
+    }
+
+    @inline(__always)
+    mutating func fixed(_ value: UInt64) {
+        target.storeBytes(of: value.littleEndian, as: UInt64.self)
+        target += 8
+    }
+}
+
+/// How many bytes two runs have in common at their starts.
+@inline(__always)
+func commonPrefix(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+    let limit = min(a.count, b.count)
+    var count = 0
+    while count + 8 <= limit {
+        let difference = a.uint64(at: count) ^ b.uint64(at: count)
+        if difference != 0 { return count + difference.trailingZeroBitCount / 8 }
+        count += 8
+    }
+    while count < limit, a[count] == b[count] { count += 1 }
+    return count
+}
+
 /// Whether any byte is zero.
 @inline(__always)
 func holdsZero(_ bytes: UnsafeRawBufferPointer) -> Bool {

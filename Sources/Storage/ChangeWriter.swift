@@ -10,11 +10,7 @@ import Core
 /// `dataLoss` does not; `invalidArgument` says that a path cannot stand in a tree. After an error only ``abandon()``
 /// may be called.
 package final class ChangeWriter {
-    private struct Record {
-        var sequence: UInt64
-        var dropsInherited: Bool
-        var content: ChangeContent?
-    }
+    private typealias Record = ChangeTable.Record
 
     private struct Large {
         let writer: SlotWriter
@@ -22,7 +18,7 @@ package final class ChangeWriter {
     }
 
     private let slots: SlotStore
-    private var records: [TreeKey: Record] = [:]
+    private var records = ChangeTable()
     /// Marks of this run by their path: when the last one came, whatever its datum tag.
     private var marks: [[UInt8]: UInt64] = [:]
     private var runs: [ChangeRun] = []
@@ -117,9 +113,14 @@ package final class ChangeWriter {
 
     /// What holds for a key now: content that a later deletion of a directory covers is gone.
     private func live(_ key: TreeKey) -> Record? {
-        guard var record = records[key] else { return nil }
-        if !marks.isEmpty, record.content != nil, lastMark(over: key) > record.sequence { record.content = nil }
+        guard let place = records.find(key) else { return nil }
+        var record = records[place]
+        if isCovered(key, record) { record.content = nil }
         return record
+    }
+
+    private func isCovered(_ key: TreeKey, _ record: Record) -> Bool {
+        !marks.isEmpty && record.content != nil && lastMark(over: key) > record.sequence
     }
 
     private func lastMark(over key: TreeKey) -> UInt64 {
@@ -131,18 +132,32 @@ package final class ChangeWriter {
     }
 
     private func set(_ key: TreeKey, _ record: Record) {
-        if records.updateValue(record, forKey: key) == nil { memory += 160 + key.bytes.count }
-        if case .entry(let entry)? = record.content {
-            memory += 120 + 32 * entry.tailBlocks.count + 24 * entry.tail.count
+        if let place = records.find(key) {
+            records[place] = record
+        } else {
+            records.append(key, record)
+            memory += 192 + key.bytes.count
         }
+        count(record.content)
+    }
+
+    private func count(_ content: ChangeContent?) {
+        guard case .entry(let entry)? = content else { return }
+        memory += 64 + 32 * entry.tailBlocks.count + 24 * entry.tail.count
     }
 
     private func change(_ key: TreeKey, _ body: (inout ChangeContent?) -> Void) {
-        var record = live(key) ?? Record(sequence: 0, dropsInherited: false, content: nil)
-        if records[key] != nil { records[key]?.content = nil }
-        record.sequence = tick()
-        body(&record.content)
-        set(key, record)
+        guard let place = records.find(key) else {
+            var content: ChangeContent?
+            body(&content)
+            return set(key, Record(sequence: tick(), dropsInherited: false, content: content))
+        }
+        if isCovered(key, records[place]) { records[place].content = nil }
+        var content = records.takeContent(place)
+        body(&content)
+        count(content)
+        records[place].content = content
+        records[place].sequence = tick()
     }
 
     /// Keeps memory within the bounds: a small stream becomes a large one, a large one spills.
@@ -159,14 +174,13 @@ package final class ChangeWriter {
         let writer = slots.leaseBulk()
         let new = Large(writer: writer, content: ContentWriter(slots: slots, writer: writer))
         large = new
-        for key in records.keys.sorted() {
-            guard let content = live(key)?.content else { continue }
+        for place in records.sortedPlaces {
+            let record = records[place]
+            guard let content = record.content, !isCovered(records.items[place].key, record) else { continue }
             if case .entry = content { continue }
             let entry = try new.content.entry(content)
-            records[key]?.content = nil
-            if let record = records[key] {
-                set(key, Record(sequence: tick(), dropsInherited: record.dropsInherited, content: .entry(entry)))
-            }
+            records[place] = Record(sequence: tick(), dropsInherited: record.dropsInherited, content: .entry(entry))
+            count(.entry(entry))
         }
         heldBytes = 0
     }
@@ -199,14 +213,13 @@ package final class ChangeWriter {
     private func sortedChanges() -> [Change] {
         var changes: [Change] = []
         changes.reserveCapacity(records.count)
-        for (key, record) in records {
-            var content = record.content
-            if !marks.isEmpty, content != nil, lastMark(over: key) > record.sequence { content = nil }
+        for place in records.sortedPlaces {
+            let (key, record) = (records.items[place].key, records[place])
+            let content = isCovered(key, record) ? nil : record.content
             if record.dropsInherited || content != nil {
                 changes.append(Change(key: key, dropsInherited: record.dropsInherited, content: content))
             }
         }
-        changes.sort { $0.key < $1.key }
         return changes
     }
 
@@ -232,7 +245,7 @@ package final class ChangeWriter {
         runs.append(.spilled(pointers))
         spilledCount += changes.count
         slots.counters.spilled()
-        records.removeAll(keepingCapacity: true)
+        records.removeAll()
         marks.removeAll()
         memory = 0
     }
@@ -255,6 +268,7 @@ package final class ChangeWriter {
             slots.giveBack(large.writer)
         }
         isOver = true
+        records = ChangeTable()
         let isLarge = large != nil
         large = nil
         return ChangeSet(

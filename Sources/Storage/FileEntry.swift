@@ -11,7 +11,8 @@ struct Part: Sendable {
 /// A list of closed chunks: few stand in the entry itself, many in a tree of their own.
 enum PartList: Sendable {
     case inline([Part])
-    case tree(PartsRoot)
+    /// Rare, and thus kept out of the way: an entry shall be a small value.
+    indirect case tree(PartsRoot)
 
     static let inlineLimit = 8
 

@@ -40,7 +40,7 @@ package final class SlotWriter: @unchecked Sendable {
         self.purpose = purpose
         self.capacity = capacity
         alignment = purpose == .bulk ? slots.objects.properties.alignment : 1
-        disk = WriteBehind(depth: 2, threaded: threaded)
+        disk = WriteBehind(depth: 3, threaded: threaded)
         buffer = AlignedBuffer(capacity: Self.bufferSize)
     }
 
@@ -250,22 +250,24 @@ package final class SlotWriter: @unchecked Sendable {
     }
 
     private func submitWrite(_ segment: OpenSegment, _ region: OpenSegment.Region) throws {
-        try disk.submit { [slots] in
+        let job = try disk.submit { [slots] in
             let bytes = UnsafeRawBufferPointer(rebasing: region.buffer.bytes[0..<region.count])
             try segment.object.write(bytes, at: region.offset)
             slots.counters.wrote(region.count)
             segment.state.withLock { state in state.memory.removeAll { $0.buffer === region.buffer } }
         }
-        inFlight.append(region.buffer)
+        inFlight.append((region.buffer, job))
     }
 
-    /// Buffers handed to the disk, oldest first. With one job at a time, the one before the newest is free again.
-    private var inFlight: [AlignedBuffer] = []
+    /// Buffers handed to the disk and the jobs that write them, oldest first.
+    private var inFlight: [(buffer: AlignedBuffer, job: Int)] = []
 
+    /// A buffer to be filled: of three, one is filled while two are on their way, so that one slow write does not hold
+    /// up the caller. Waits for the oldest alone.
     private func nextBuffer() throws -> AlignedBuffer {
-        if inFlight.count < 1 { return AlignedBuffer(capacity: Self.bufferSize) }
-        try disk.drain()
-        return inFlight.removeFirst()
+        if inFlight.count < 2 { return AlignedBuffer(capacity: Self.bufferSize) }
+        try disk.wait(for: inFlight[0].job)
+        return inFlight.removeFirst().buffer
     }
 
     private func addPadding(_ segment: OpenSegment) {

@@ -60,9 +60,12 @@ private struct TreeCheck {
             found("keys \(index - 1) and \(index) are out of order")
         }
         if let lastKey, node.key(node.count - 1) != lastKey { found("its last key is not the one its parent names") }
-        if try TreeNode.digest(level: level, node.items) != record.digest { found("its digest is not its parent's") }
+        if try node.digest() != record.digest { found("its digest is not its parent's") }
         var sum = try node.aggregate(0..<node.count)
-        if isRoot { sum.fingerprint = record.aggregate.fingerprint }
+        if isRoot {
+            sum.fingerprint = record.aggregate.fingerprint
+            sum.tag = record.aggregate.tag
+        }
         if sum != record.aggregate { found("its sums are not its parent's") }
         for index in 0..<node.count {
             if level > 0 {

@@ -40,45 +40,66 @@ struct TreeEditor<Changes: ResolvedChanges> {
     mutating func apply(to root: Root) throws -> Root {
         if try changes.peek() == nil { return root }
         if !root.isEmpty {
-            try visit(root.pointer, level: root.level, isLast: true)
+            try visit(root.pointer, level: root.level, total: nil, after: nil, isLast: true)
         }
         try insertRest()
         return try builder.finish()
     }
 
-    private mutating func visit(_ pointer: Pointer, level: UInt8, isLast: Bool) throws {
+    /// Takes over a subtree with its changes. `total`: sums over it, if known. `before`: the last key before it.
+    private mutating func visit(
+        _ pointer: Pointer, level: UInt8, total: Aggregate?, after before: UnsafeRawBufferPointer?, isLast: Bool
+    ) throws {
         let node = try nodes.node(pointer)
         guard node.level == level else {
             throw SpileError(.dataLoss, "tree node \(pointer) is of the wrong level", remedy: "run `spile check`")
         }
-        if level == 0 { return try merge(node, isLast: isLast) }
-        try node.items.keys.withUnsafeBytes { keys in
-            try node.items.values.withUnsafeBytes { values in
-                // Children below `quiet` end before the next change.
-                var quiet = try marks.isEmpty ? quietCount(node) : 0
-                for index in 0..<node.count {
-                    let last = keys.slice(node.items.keyRange(index))
-                    let isLastChild = isLast && index == node.count - 1
-                    let isQuiet = try index < quiet && !isLastChild || !isTouched(upTo: isLastChild ? nil : last)
-                    if isQuiet, builder.isClean(through: level - 1) {
-                        let record = values.slice(node.items.valueRange(index))
-                        try builder.appendSubtree(level: level - 1, lastKey: last, record: record)
-                    } else {
-                        try visit(node.child(index).pointer, level: level - 1, isLast: isLastChild)
-                        quiet = try marks.isEmpty ? quietCount(node) : 0
-                    }
-                    if !marks.isEmpty { passMarks(last) }
+        if level == 0 { return try merge(node, total: total, isLast: isLast) }
+        try node.items.withBytes { keys, values in
+            // Children below `quiet` end before the next change.
+            var quiet = try quietCount(node)
+            // The last child of all takes what is to be added behind it.
+            let ordinary = isLast ? node.count - 1 : node.count
+            var before = before
+            var index = 0
+            while index < node.count {
+                let last = keys.slice(node.items.keyRange(index))
+                let end = min(quiet, ordinary)
+                if index < end, marks.isEmpty, builder.isClean(through: level - 1) {
+                    try builder.append(children: index..<end, of: node)
+                    before = keys.slice(node.items.keyRange(end - 1))
+                    index = end
+                    continue
                 }
+                let isLastChild = index == ordinary
+                let child = node.child(index)
+                if index < quiet, try isDropped(child, after: before, upTo: last, isLast: isLastChild) {
+                    // Nothing of it stays.
+                } else if isLastChild, builder.isClean(through: level - 1), try isUntouched() {
+                    try builder.append(children: index..<(index + 1), of: node)
+                } else {
+                    try visit(
+                        child.pointer, level: level - 1, total: child.aggregate, after: before, isLast: isLastChild)
+                    quiet = try quietCount(node)
+                }
+                if !marks.isEmpty { passMarks(last) }
+                before = last
+                index += 1
             }
         }
     }
 
-    /// Whether something changes between what was passed and `last` (nil: the end).
-    private mutating func isTouched(upTo last: UnsafeRawBufferPointer?) throws -> Bool {
-        if !marks.isEmpty { return true }
-        guard let next = try changes.peek() else { return false }
-        guard let last else { return true }
-        return next.key.bytes.withUnsafeBytes { compareBytes($0, last) <= 0 }
+    /// Whether nothing changes from here to the end.
+    private mutating func isUntouched() throws -> Bool { try marks.isEmpty && changes.peek() == nil }
+
+    /// Whether a mark takes all of a subtree away: its keys lie below the mark's path, as those do that come before and
+    /// end it, and all of them have the mark's datum tag, as the last has.
+    private mutating func isDropped(
+        _ child: ChildRecord, after before: UnsafeRawBufferPointer?, upTo last: UnsafeRawBufferPointer, isLast: Bool
+    ) throws -> Bool {
+        guard child.aggregate.tag != 0, let before else { return false }
+        if isLast, try changes.peek() != nil { return false }
+        return marks.contains { $0.covers(before) && $0.covers(last) && $0.hasDatum(of: last) }
     }
 
     /// Drops the marks whose range lies wholly before or at `key`.
@@ -88,32 +109,30 @@ struct TreeEditor<Changes: ResolvedChanges> {
         }
     }
 
-    private mutating func merge(_ leaf: TreeNode, isLast: Bool) throws {
-        let prints = try leaf.fingerprints()
-        try leaf.items.keys.withUnsafeBytes { keys in
-            try leaf.items.values.withUnsafeBytes { values in
-                // Entries below `quiet` lie before the next change and below no mark: they go over as they are.
-                var quiet = try quietCount(leaf)
-                for index in 0..<leaf.count {
-                    let key = keys.slice(leaf.items.keyRange(index))
-                    if index >= quiet {
-                        let isReplaced = try insert(before: key)
-                        quiet = try quietCount(leaf)
-                        if isReplaced { continue }
-                    }
-                    if !marks.isEmpty, isMarked(key) { continue }
-                    let value = values.slice(leaf.items.valueRange(index))
-                    try builder.append(key: key, value: value, print: prints[index])
-                }
+    private mutating func merge(_ leaf: TreeNode, total: Aggregate?, isLast: Bool) throws {
+        var index = 0
+        while index < leaf.count {
+            // Entries below `quiet` lie before the next change: they go over as they are, unless a mark takes them.
+            let quiet = try quietCount(leaf)
+            if marks.isEmpty, index < quiet {
+                try builder.append(index..<quiet, of: leaf, total: total)
+                index = quiet
+                continue
             }
+            let isGone = try leaf.items.withKey(index) { key in
+                if index >= quiet, try insert(before: key) { return true }
+                return !marks.isEmpty && isMarked(key)
+            }
+            if !isGone { try builder.append(index..<(index + 1), of: leaf, total: total) }
+            index += 1
         }
         if isLast { try insertRest() }
     }
 
-    /// How many entries of a leaf, from its first, the next change leaves alone.
-    private mutating func quietCount(_ leaf: TreeNode) throws -> Int {
-        guard let next = try changes.peek() else { return leaf.count }
-        return next.key.bytes.withUnsafeBytes { leaf.items.lowerBound($0) }
+    /// How many items of a node, from its first, the next change leaves alone.
+    private mutating func quietCount(_ node: TreeNode) throws -> Int {
+        guard let next = try changes.peek() else { return node.count }
+        return next.key.bytes.withUnsafeBytes { node.items.lowerBound($0) }
     }
 
     private mutating func isMarked(_ key: UnsafeRawBufferPointer) -> Bool {
@@ -148,8 +167,7 @@ struct TreeEditor<Changes: ResolvedChanges> {
             added?(key, wasThere)
             try key.bytes.withUnsafeBytes { key in
                 try value.withUnsafeBytes { value in
-                    let print = Fingerprint.of(key: key, digest: try FileEntry.head(value).digest)
-                    try builder.append(key: key, value: value, print: print)
+                    try builder.append(key: key, value: value)
                 }
             }
         }

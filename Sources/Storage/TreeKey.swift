@@ -117,12 +117,32 @@ package struct Aggregate: Sendable, Equatable {
     package var bytes: UInt64 = 0
     /// Says which files with which content are in the range, whatever the shape of the tree.
     package var fingerprint = Fingerprint.zero
+    /// Stands for the datum tag of all entries (``TagReader``); zero if they have different ones or there are none.
+    var tag: UInt64 = 0
 
     package init() {}
 
+    init(size: UInt64, print: Fingerprint, tag: UInt64) {
+        entries = 1
+        bytes = size
+        fingerprint = print
+        self.tag = tag
+    }
+
+    @inline(__always)
     static func += (a: inout Aggregate, b: Aggregate) {
+        if a.entries == 0 { a.tag = b.tag } else if b.entries > 0, a.tag != b.tag { a.tag = 0 }
         a.entries &+= b.entries
         a.bytes &+= b.bytes
         a.fingerprint += b.fingerprint
+    }
+
+    /// Takes out a part, all of which has the same datum tag.
+    @inline(__always)
+    static func -= (a: inout Aggregate, b: Aggregate) {
+        a.entries &-= b.entries
+        a.bytes &-= b.bytes
+        a.fingerprint -= b.fingerprint
+        if a.entries == 0 { a.tag = 0 }
     }
 }

@@ -30,11 +30,52 @@ struct NodeItems: Sendable {
         return try values.withUnsafeBytes { try body($0.slice(range)) }
     }
 
+    init() {}
+
+    /// The same items in arrays that are no larger than need be.
+    init(copying other: NodeItems) {
+        keys = Array(unsafeUninitializedCapacity: other.keys.count) { $1 = $0.initialize(fromContentsOf: other.keys) }
+        values = Array(unsafeUninitializedCapacity: other.values.count) {
+            $1 = $0.initialize(fromContentsOf: other.values)
+        }
+        keyEnds = Array(unsafeUninitializedCapacity: other.count) { $1 = $0.initialize(fromContentsOf: other.keyEnds) }
+        valueEnds = Array(unsafeUninitializedCapacity: other.count) {
+            $1 = $0.initialize(fromContentsOf: other.valueEnds)
+        }
+    }
+
+    @inline(__always)
+    func withBytes<T>(
+        _ body: (_ keys: UnsafeRawBufferPointer, _ values: UnsafeRawBufferPointer) throws -> T
+    ) rethrows -> T {
+        try keys.withUnsafeBytes { keys in try values.withUnsafeBytes { try body(keys, $0) } }
+    }
+
     mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         keys.append(contentsOf: key)
         keyEnds.append(UInt32(keys.count))
         values.append(contentsOf: value)
         valueEnds.append(UInt32(values.count))
+    }
+
+    /// Appends items of another node.
+    mutating func append(_ other: NodeItems, _ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let keyStart = other.keyRange(range.lowerBound).lowerBound
+        let valueStart = other.valueRange(range.lowerBound).lowerBound
+        let keyShift = UInt32(truncatingIfNeeded: keys.count - keyStart)
+        let valueShift = UInt32(truncatingIfNeeded: values.count - valueStart)
+        keys.append(contentsOf: other.keys[keyStart..<Int(other.keyEnds[range.upperBound - 1])])
+        values.append(contentsOf: other.values[valueStart..<Int(other.valueEnds[range.upperBound - 1])])
+        for end in other.keyEnds[range] { keyEnds.append(end &+ keyShift) }
+        for end in other.valueEnds[range] { valueEnds.append(end &+ valueShift) }
+    }
+
+    mutating func removeAll() {
+        keys.removeAll(keepingCapacity: true)
+        keyEnds.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        valueEnds.removeAll(keepingCapacity: true)
     }
 
     /// Index of the first item whose key is not below `key`; `count` if there is none.
@@ -51,9 +92,9 @@ struct NodeItems: Sendable {
     }
 }
 
-/// What an inner node says about a child: 92 bytes in memory and on disk.
+/// What an inner node says about a child: 100 bytes in memory and on disk.
 struct ChildRecord: Sendable {
-    static let byteCount = 92
+    static let byteCount = 100
 
     var pointer: Pointer
     var digest: Digest
@@ -68,10 +109,18 @@ struct ChildRecord: Sendable {
     init(_ buffer: UnsafeRawBufferPointer) {
         pointer = Pointer(segment: buffer.uint64(at: 0), slot: buffer.uint32(at: 8))
         digest = Digest(buffer, at: 12)
-        aggregate = Aggregate()
+        aggregate = Self.aggregate(buffer)
+    }
+
+    /// The sums of a stored record.
+    @inline(__always)
+    static func aggregate(_ buffer: UnsafeRawBufferPointer) -> Aggregate {
+        var aggregate = Aggregate()
         aggregate.entries = buffer.uint64(at: 44)
         aggregate.bytes = buffer.uint64(at: 52)
         aggregate.fingerprint = Fingerprint(Digest(buffer, at: 60) as Digest)
+        aggregate.tag = buffer.uint64(at: 92)
+        return aggregate
     }
 
     func store(to buffer: UnsafeMutableRawBufferPointer) {
@@ -81,6 +130,7 @@ struct ChildRecord: Sendable {
         buffer.store(aggregate.entries, at: 44)
         buffer.store(aggregate.bytes, at: 52)
         buffer.store(aggregate.fingerprint.digest, at: 60)
+        buffer.store(aggregate.tag, at: 92)
     }
 }
 
@@ -91,78 +141,80 @@ final class TreeNode: Sendable {
     /// What each entry of a leaf adds to the fingerprint; made when first asked for, guarded by the mutex.
     private let prints: Mutex<[Fingerprint]?>
 
-    init(level: UInt8, items: NodeItems, prints: [Fingerprint]? = nil) {
+    init(level: UInt8, items: NodeItems) {
         self.level = level
         self.items = items
-        self.prints = Mutex(prints)
+        prints = Mutex(nil)
     }
 
     var count: Int { items.count }
-    var cost: Int { items.keys.count + items.values.count + items.count * (level == 0 ? 40 : 8) + 200 }
+    /// Bytes in memory: four arrays, the node itself, its place in the cache. Fingerprints, where they were asked for,
+    /// are a third on top.
+    var cost: Int { items.keys.count + items.values.count + items.count * 8 + 400 }
 
     func child(_ index: Int) -> ChildRecord { items.withValue(index) { ChildRecord($0) } }
 
     func entry(_ index: Int) throws -> FileEntry { try items.withValue(index) { try FileEntry($0) } }
     func key(_ index: Int) -> TreeKey { items.withKey(index) { TreeKey($0) } }
 
-    func fingerprints() throws -> [Fingerprint] {
-        try prints.withLock { prints in
-            if let prints { return prints }
-            let new = try (0..<count).map { index in
-                try items.withKey(index) { key in
-                    try items.withValue(index) { Fingerprint.of(key: key, digest: try FileEntry.head($0).digest) }
-                }
-            }
-            prints = new
-            return new
+    private func fingerprint(_ index: Int) throws -> Fingerprint {
+        try items.withKey(index) { key in
+            try items.withValue(index) { Fingerprint.of(key: key, digest: try FileEntry.head($0).digest) }
         }
     }
 
-    /// Sums over items of a leaf.
+    /// The fingerprints of a leaf's entries, if all were made before or most are wanted.
+    private func fingerprints(wanted: Int) throws -> [Fingerprint]? {
+        try prints.withLock { prints in
+            if prints == nil, wanted * 2 > count { prints = try (0..<count).map { try fingerprint($0) } }
+            return prints
+        }
+    }
+
+    /// Sums over items.
     func aggregate(_ range: Range<Int>) throws -> Aggregate {
         var sum = Aggregate()
+        guard !range.isEmpty else { return sum }
         if level > 0 {
-            for index in range { sum += child(index).aggregate }
+            for index in range { sum += items.withValue(index) { ChildRecord.aggregate($0) } }
             return sum
         }
-        let prints = try fingerprints()
+        let prints = try fingerprints(wanted: range.count)
+        var tags = TagReader()
         for index in range {
-            sum.entries += 1
-            sum.bytes += try items.withValue(index) { try FileEntry.head($0).size }
-            sum.fingerprint += prints[index]
+            let size = try items.withValue(index) { try FileEntry.head($0).size }
+            let tag = items.withKey(index) { tags.tag(of: $0) }
+            sum += Aggregate(size: size, print: try prints?[index] ?? fingerprint(index), tag: tag)
         }
         return sum
     }
 
     // MARK: Stored form
 
-    /// Keys are stored without what they share with the key before.
-    static func encode(level: UInt8, _ items: NodeItems) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(items.keys.count + items.values.count + items.count * 4 + 8)
-        bytes.append(level)
-        bytes.appendVarint(items.count)
-        items.keys.withUnsafeBytes { keys in
-            items.values.withUnsafeBytes { values in
-                var previous = 0..<0
-                for index in 0..<items.count {
-                    let range = items.keyRange(index)
-                    var shared = 0
-                    let limit = min(previous.count, range.count)
-                    while shared < limit, keys[previous.lowerBound + shared] == keys[range.lowerBound + shared] {
-                        shared += 1
-                    }
-                    bytes.appendVarint(shared)
-                    bytes.appendVarint(range.count - shared)
-                    bytes.append(contentsOf: keys.slice((range.lowerBound + shared)..<range.upperBound))
-                    let value = items.valueRange(index)
-                    if level == 0 { bytes.appendVarint(value.count) }
-                    bytes.append(contentsOf: values.slice(value))
-                    previous = range
-                }
+    /// The stored form is not longer.
+    var encodedLimit: Int { items.keys.count + items.values.count + items.count * 15 + 11 }
+
+    /// Writes the stored form to `target` and gives its length. Keys are stored without what they share with the key
+    /// before.
+    func encode(to target: UnsafeMutableRawPointer) -> Int {
+        var writer = RawWriter(target)
+        writer.byte(level)
+        writer.varint(items.count)
+        items.withBytes { keys, values in
+            var previous = 0..<0
+            for index in 0..<items.count {
+                let range = items.keyRange(index)
+                let shared = commonPrefix(keys.slice(previous), keys.slice(range))
+                writer.varint(shared)
+                writer.varint(range.count - shared)
+                writer.bytes(keys.slice((range.lowerBound + shared)..<range.upperBound))
+                let value = items.valueRange(index)
+                if level == 0 { writer.varint(value.count) }
+                writer.bytes(values.slice(value))
+                previous = range
             }
         }
-        return bytes
+        return writer.target - target
     }
 
     static func decode(_ buffer: UnsafeRawBufferPointer) throws -> TreeNode {
@@ -198,29 +250,31 @@ final class TreeNode: Sendable {
 
     /// Digest of what a node says, never of where things are: of a leaf its keys, sizes and file digests, of an inner
     /// node its level and its children's digests.
-    static func digest(level: UInt8, _ items: NodeItems) throws -> Digest {
-        var text: [UInt8] = []
-        text.reserveCapacity(items.keys.count + items.count * 44 + 16)
-        text.append(contentsOf: level == 0 ? leafDomain : innerDomain)
-        if level > 0 { text.append(level) }
-        try items.keys.withUnsafeBytes { keys in
-            try items.values.withUnsafeBytes { values in
-                for index in 0..<items.count {
+    func digest() throws -> Digest {
+        let domain = level == 0 ? Self.leafDomain : Self.innerDomain
+        let limit = 16 + (level == 0 ? items.keys.count + count * 44 : count * 32)
+        return try withUnsafeTemporaryAllocation(byteCount: limit, alignment: 8) { text in
+            var writer = RawWriter(text.baseAddress!)
+            domain.withUnsafeBytes { writer.bytes($0) }
+            if level > 0 { writer.byte(level) }
+            try items.withBytes { keys, values in
+                for index in 0..<count {
                     let value = values.slice(items.valueRange(index))
                     if level > 0 {
-                        text.append(contentsOf: value.slice(12..<44))
+                        writer.bytes(value.slice(12..<44))
                         continue
                     }
                     let key = keys.slice(items.keyRange(index))
                     let (digest, size) = try FileEntry.head(value)
-                    text.appendFixed(UInt32(key.count))
-                    text.append(contentsOf: key)
-                    text.appendFixed(size)
-                    text.append(contentsOf: digest)
+                    writer.fixed(UInt32(key.count))
+                    writer.bytes(key)
+                    writer.fixed(size)
+                    writer.bytes(digest)
                 }
             }
+            let length = writer.target - text.baseAddress!
+            return BlockHash.sha256(UnsafeRawBufferPointer(rebasing: text[0..<length]))
         }
-        return text.withUnsafeBytes { BlockHash.sha256($0) }
     }
 }
 

@@ -9,7 +9,7 @@ import Darwin
 /// Runs a slot writer's disk work in order on a thread of its own, so that hashing goes on meanwhile. At most
 /// `depth` jobs wait: a slow disk slows the caller. Without a thread every job runs at once, in the caller.
 final class WriteBehind: @unchecked Sendable {
-    // Unchecked: `queue`, `running`, `failure` and `stopped` are guarded by `mutex`.
+    // Unchecked: `queue`, `running`, the counts, `failure` and `stopped` are guarded by `mutex`.
     typealias Job = @Sendable () throws -> Void
 
     private let depth: Int
@@ -17,6 +17,9 @@ final class WriteBehind: @unchecked Sendable {
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var queue: [Job] = []
     private var running = false
+    /// Jobs taken and jobs that are over, done or passed over.
+    private var submitted = 0
+    private var finished = 0
     private var failure: (any Error)?
     private var stopped = false
     private var thread: pthread_t?
@@ -55,6 +58,7 @@ final class WriteBehind: @unchecked Sendable {
             if !skip { do { try job() } catch { thrown = error } }
             pthread_mutex_lock(mutex)
             running = false
+            finished += 1
             if let thrown, failure == nil { failure = thrown }
             pthread_cond_broadcast(changed)
         }
@@ -62,22 +66,35 @@ final class WriteBehind: @unchecked Sendable {
     }
 
     /// Queues a job; waits while too many wait already. Throws what an earlier job threw; that job and all after it
-    /// until ``reset()`` are not done.
-    func submit(_ job: @escaping Job) throws {
+    /// until ``reset()`` are not done. Gives the number of the job, for ``wait(for:)``.
+    @discardableResult
+    func submit(_ job: @escaping Job) throws -> Int {
         guard thread != nil else {
             if let failure { throw failure }
+            submitted += 1
+            finished += 1
             do { try job() } catch {
                 failure = error
                 throw error
             }
-            return
+            return submitted
         }
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while queue.count + (running ? 1 : 0) >= depth, failure == nil { pthread_cond_wait(changed, mutex) }
         if let failure { throw failure }
         queue.append(job)
+        submitted += 1
         pthread_cond_broadcast(changed)
+        return submitted
+    }
+
+    /// Waits until a job is over; those behind it go on. Throws what a job threw.
+    func wait(for job: Int) throws {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while finished < job { pthread_cond_wait(changed, mutex) }
+        if let failure { throw failure }
     }
 
     /// Waits until nothing is queued or running; throws what a job threw.

@@ -49,4 +49,55 @@ import Testing
     func aPatternThatCrossesSeparatorsHasNoDepth(pattern: String) throws {
         #expect(try Glob(pattern).depth == nil)
     }
+
+    @Test(arguments: [
+        ("/*a*b*", "/xaybz", true), ("/**/b", "/a/b", true), ("/**b**c", "/a/b/x/c", true),
+        ("/*[!b][!b]*c", "/x//c", true),
+        ("/*(a|*(b))", "/abab", true), ("/+(+(a))", "/aaa", true), ("/+(a|)", "/", false), ("/x+(a|)", "/x", true),
+        ("/!(a|b)", "/a", false), ("/!(*x)", "/abx", false), ("/!(!(a))", "/a", true), ("/!(!(a))", "/b", false),
+        ("/{,a}b", "/b", true), ("/{a,{b,{c,d}}}", "/d", true), ("/?(a)?(b)c", "/bc", true),
+        ("/*é*", "/caf\u{e9}s", true), ("/?", "/e\u{301}", false), ("/*(|a)b", "/ab", true),
+    ])
+    func groupsAndRunsCombine(pattern: String, path: String, expected: Bool) throws {
+        #expect(try Glob(pattern).matches(path) == expected, "\(pattern) against \(path)")
+        #expect(try (Glob(pattern).captures(path) != nil) == expected, "\(pattern) against \(path)")
+    }
+
+    @Test func groupsTakeWhatComesFirst() throws {
+        #expect(try Glob("/(*)(*)").captures("/ab") == ["/ab", "ab", ""])
+        #expect(try Glob("/*(a|b)(*)").captures("/abc") == ["/abc", "ab", "c"])
+        #expect(try Glob("/?(a)x").captures("/x") == ["/x", ""])
+        #expect(try Glob("/{(a),(b)}").captures("/b") == ["/b", nil, "b"])
+        #expect(try Glob("/!(a)(*)").captures("/bc") == ["/bc", nil, ""])
+        #expect(try Glob("/*(*(a))b").captures("/aab") == ["/aab", "aa", "aa"])
+    }
+
+    @Test func nestingIsBounded() throws {
+        func nested(_ depth: Int, _ open: String, _ close: String) -> String {
+            "/" + String(repeating: open, count: depth) + "a" + String(repeating: close, count: depth)
+        }
+        for (open, close) in [("(", ")"), ("{", "}"), ("*(", ")"), ("!(", ")"), ("+(b|", ")")] {
+            #expect(try Glob(nested(Glob.deepestNesting, open, close)).captures("/nothing") == nil || open == "!(")
+            let error = #expect(throws: SpileError.self) { try Glob(nested(700, open, close)) }
+            #expect(error?.message.contains("nested more than 32 deep") == true)
+        }
+        let flat = try Glob("/" + String(repeating: "(a)", count: 300))
+        #expect(flat.matches("/" + String(repeating: "a", count: 300)))
+    }
+
+    /// Patterns on which backtracking takes for ever, on a thread with a small stack.
+    @Test(arguments: [
+        "/*a*a*a*a*a*a*a*a*a*ab", "/*(a)", "/+(+(+(a)))b", "/*(a|aa|aaa)b", "/!(*(a)b)x", "/*(*(*(*(a))))b",
+        "/**a**a**a**a**a**a**a**ab",
+    ])
+    func noPatternIsTooCostly(pattern: String) throws {
+        let glob = try Glob(pattern)
+        let path = "/" + String(repeating: "a", count: 4_000)
+        let clock = ContinuousClock()
+        let taken = clock.measure {
+            #expect(glob.matches(path) == (pattern == "/*(a)"))
+            #expect((glob.captures(path) != nil) == (pattern == "/*(a)"))
+        }
+        #expect(taken < .seconds(20))
+    }
 }

@@ -164,6 +164,32 @@ import Testing
         #expect(try gone.next() == nil)
     }
 
+    @Test func `deleting a directory drops whole subtrees, unless there are other datums in them`() throws {
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let old = try store.change(.empty) { changes in
+            for index in 0..<30_000 { try changes.add("/\(index % 3)/file-\(index)", [1]) }
+            try changes.add("/1/file-15001x", [2], datum: "other")
+        }
+        let writer = try store.makeCommitWriter()
+        let before = store.statistics().nodesVisited
+        let new = try store.change(old, writer) { changes in
+            try changes.deleteTree(prefix: "/1/", datum: "d")
+            try changes.add("/1/new", [1])
+        }
+        #expect(store.statistics().nodesVisited - before < 100)
+        let (from, upTo) = TreeKey.bounds(pathPrefix: "/1/")
+        #expect(try store.keys(new, from: from, upTo: upTo).map(\.path) == ["/1/file-15001x", "/1/new"])
+        #expect(new.files == 20_002)
+        #expect(try store.findings(new) == [])
+        let none = try store.change(new, writer) { try $0.deleteTree(prefix: "/1/", datum: "nobody's") }
+        #expect(none == new)
+        let empty = try store.change(new, writer) { changes in
+            try changes.deleteTree(prefix: "/", datum: "d")
+            try changes.deleteTree(prefix: "/", datum: "other")
+        }
+        #expect(empty.isEmpty)
+    }
+
     @Test(arguments: [1_000, 20_000])
     func `a tree is the same whatever the order and the batches of its writes`(count: Int) throws {
         var random = Seeded(UInt64(count))

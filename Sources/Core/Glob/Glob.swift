@@ -1,7 +1,8 @@
 /// A compiled path pattern of the glob language (`pfs.md` §1.8), anchored at both ends.
 ///
-/// Paths are matched without their trailing `/`; the root is matched by the pattern `/` alone. Matching is linear for
-/// ordinary patterns and may backtrack for nested groups, within ``Glob/longestPattern`` characters of pattern.
+/// Paths are matched without their trailing `/`; the root is matched by the pattern `/` alone. Whatever the pattern, a
+/// match costs at most (characters of the path) × (characters of the pattern) steps, and neither compiling nor matching
+/// goes deeper than ``Glob/deepestNesting`` groups.
 package struct Glob: Sendable {
     /// The pattern as cleaned: with a leading `/` and no trailing one.
     package let pattern: String
@@ -11,9 +12,11 @@ package struct Glob: Sendable {
     package let literal: String?
     /// The most separators that a match can have; nil where there is no bound.
     package let depth: Int?
-    private let node: GlobNode
+    private let program: GlobProgram
 
     package static let longestPattern = 4096
+    /// How many groups may stand in one another.
+    package static let deepestNesting = 32
 
     /// Compiles `pattern`; throws with the position of what is wrong.
     package init(_ pattern: String) throws(SpileError) {
@@ -22,26 +25,39 @@ package struct Glob: Sendable {
             throw .domain("glob pattern is longer than \(Self.longestPattern) bytes")
         }
         var parser = GlobParser(cleaned)
-        node = try parser.parse()
+        let node = try parser.parse()
         depth = node.depth
+        program = GlobProgram(node)
         self.pattern = cleaned
         literalPrefix = parser.literalPrefix
         literal = parser.isLiteral ? parser.literalPrefix : nil
     }
 
     /// Whether `path` (absolute, any trailing `/` ignored) matches.
-    package func matches(_ path: some StringProtocol) -> Bool { captures(path) != nil }
+    package func matches(_ path: some StringProtocol) -> Bool {
+        guard let text = candidate(path) else { return false }
+        if literal != nil || text == ["/"] { return true }
+        return program.matches(text)
+    }
 
     /// The captured groups of a match, whole match first, nil for a group that took no part; nil if `path` does not
     /// match.
     package func captures(_ path: some StringProtocol) -> [String?]? {
+        guard let text = candidate(path) else { return nil }
+        if literal != nil || text == ["/"] { return [Self.string(text[...])] }
+        guard let groups = program.groups(text) else { return nil }
+        return [Self.string(text[...])] + groups.map { range in range.map { Self.string(text[$0]) } }
+    }
+
+    /// The path without a trailing `/`; nil if what can be told at once says that it does not match. If it is given for
+    /// a literal pattern or for the root, it matches.
+    private func candidate(_ path: some StringProtocol) -> [Unicode.Scalar]? {
+        guard path.utf8.starts(with: literalPrefix.utf8) else { return nil }
         var text = Array(path.unicodeScalars)
         if text.count > 1 && text.last == "/" { text.removeLast() }
-        if text == ["/"] { return pattern == "/" ? ["/"] : nil }
-        if let literal { return Array(literal.unicodeScalars) == text ? [literal] : nil }
-        var matcher = GlobMatcher(text: text)
-        guard matcher.run(node) else { return nil }
-        return [Self.string(text[...])] + matcher.groups.map { range in range.map { Self.string(text[$0]) } }
+        if text == ["/"] { return pattern == "/" ? text : nil }
+        if let literal, !literal.unicodeScalars.elementsEqual(text) { return nil }
+        return text
     }
 
     private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
@@ -52,16 +68,17 @@ package struct Glob: Sendable {
 
     /// Collapses separators without touching what stands inside brackets: `..` is left alone in a pattern.
     private static func cleaned(_ pattern: String) -> String {
-        var result = "/"
-        for character in pattern where !(character == "/" && result.hasSuffix("/")) { result.append(character) }
-        if result.count > 1 && result.hasSuffix("/") && !result.hasSuffix("\\/") { result.removeLast() }
-        return result == "/." ? "/" : result
+        var result: [Unicode.Scalar] = ["/"]
+        for scalar in pattern.unicodeScalars where !(scalar == "/" && result.last == "/") { result.append(scalar) }
+        if result.count > 1 && result.last == "/" && result[result.count - 2] != "\\" { result.removeLast() }
+        return result == ["/", "."] ? "/" : string(result[...])
     }
 }
 
 /// The syntax tree of a pattern.
 indirect enum GlobNode: Sendable {
-    case literal(Unicode.Scalar)
+    /// A run of characters that stand for themselves.
+    case literal([Unicode.Scalar])
     /// Any run without a separator, or with.
     case anyRun(crossesSeparators: Bool)
     case anyOne
@@ -84,7 +101,7 @@ extension GlobNode {
     /// The most separators that a match of this can have; nil where there is no bound.
     var depth: Int? {
         switch self {
-        case .literal(let scalar): return scalar == "/" ? 1 : 0
+        case .literal(let text): return text.reduce(0) { $0 + ($1 == "/" ? 1 : 0) }
         case .anyRun(let crosses): return crosses ? nil : 0
         case .anyOne, .negation: return 0
         case .characters(let set, let negated): return set.contains("/") != negated ? nil : 0
@@ -100,89 +117,5 @@ extension GlobNode {
             guard let depth = inner.depth, depth > 0 else { return inner.depth }
             return most == 1 ? depth : nil
         }
-    }
-}
-
-/// Matches a syntax tree by backtracking, with continuations; keeps the groups of the successful path.
-struct GlobMatcher {
-    let text: [Unicode.Scalar]
-    var groups: [Range<Int>?] = []
-
-    init(text: [Unicode.Scalar]) { self.text = text }
-
-    mutating func run(_ node: GlobNode) -> Bool {
-        groups = Array(repeating: nil, count: Self.groupCount(node))
-        return step(node, 0) { matcher, end in end == matcher.text.count }
-    }
-
-    private static func groupCount(_ node: GlobNode) -> Int {
-        switch node {
-        case .sequence(let nodes), .alternatives(let nodes): nodes.reduce(0) { max($0, groupCount($1)) }
-        case .group(let number, let inner, _, _): max(number, groupCount(inner))
-        case .negation(let inner, _): groupCount(inner)
-        default: 0
-        }
-    }
-
-    typealias Continuation = (inout GlobMatcher, Int) -> Bool
-
-    private mutating func step(_ node: GlobNode, _ start: Int, _ next: Continuation) -> Bool {
-        switch node {
-        case .literal(let scalar):
-            return start < text.count && text[start] == scalar && next(&self, start + 1)
-        case .anyOne:
-            return start < text.count && text[start] != "/" && next(&self, start + 1)
-        case .characters(let set, let negated):
-            return start < text.count && set.contains(text[start]) != negated && next(&self, start + 1)
-        case .anyRun(let crosses):
-            return run(from: start, crosses: crosses, next)
-        case .sequence(let nodes):
-            return sequence(nodes[...], start, next)
-        case .alternatives(let nodes):
-            for node in nodes where step(node, start, next) { return true }
-            return false
-        case .group(let number, let inner, let least, let most):
-            return group(number, inner, least, most, from: start, at: start, next)
-        case .negation(let inner, let isLast):
-            var probe = self
-            let count = text.count
-            let excluded = probe.step(inner, start) { _, end in !isLast || end == count }
-            return !excluded && run(from: start, crosses: false, next)
-        }
-    }
-
-    private mutating func run(from start: Int, crosses: Bool, _ next: Continuation) -> Bool {
-        var end = start
-        while end < text.count && (crosses || text[end] != "/") { end += 1 }
-        while end >= start {
-            if next(&self, end) { return true }
-            end -= 1
-        }
-        return false
-    }
-
-    private mutating func sequence(_ nodes: ArraySlice<GlobNode>, _ start: Int, _ next: Continuation) -> Bool {
-        guard let first = nodes.first else { return next(&self, start) }
-        let rest = nodes.dropFirst()
-        return step(first, start) { matcher, end in matcher.sequence(rest, end, next) }
-    }
-
-    private mutating func group(
-        _ number: Int, _ inner: GlobNode, _ least: Int, _ most: Int, from first: Int, at start: Int,
-        _ next: Continuation
-    ) -> Bool {
-        if most > 0 {
-            let found = step(inner, start) { matcher, end in
-                guard end > start || least > 0 else { return false }
-                return matcher.group(number, inner, max(0, least - 1), most - 1, from: first, at: end, next)
-            }
-            if found { return true }
-        }
-        guard least <= 0 else { return false }
-        let old = groups[number - 1]
-        groups[number - 1] = first..<start
-        if next(&self, start) { return true }
-        groups[number - 1] = old
-        return false
     }
 }

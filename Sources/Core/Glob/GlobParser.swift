@@ -3,6 +3,7 @@ struct GlobParser {
     private let text: [Unicode.Scalar]
     private var position = 0
     private var groupCount = 0
+    private var nesting = 0
     /// The text before the first special character.
     private(set) var literalPrefix = ""
     /// Whether no special character was met.
@@ -26,7 +27,14 @@ struct GlobParser {
 
     private mutating func sequence(until stops: Set<Unicode.Scalar>) throws(SpileError) -> GlobNode {
         var nodes: [GlobNode] = []
-        while let scalar = next, !stops.contains(scalar) { nodes.append(try element()) }
+        while let scalar = next, !stops.contains(scalar) {
+            let node = try element()
+            if case .literal(let text) = node, case .literal(let before)? = nodes.last {
+                nodes[nodes.count - 1] = .literal(before + text)
+            } else {
+                nodes.append(node)
+            }
+        }
         return nodes.count == 1 ? nodes[0] : .sequence(nodes)
     }
 
@@ -65,7 +73,7 @@ struct GlobParser {
 
     private mutating func literal(_ scalar: Unicode.Scalar) -> GlobNode {
         if isLiteral { literalPrefix.unicodeScalars.append(scalar) }
-        return .literal(scalar)
+        return .literal([scalar])
     }
 
     private mutating func group(least: Int, most: Int) throws(SpileError) -> GlobNode {
@@ -85,6 +93,7 @@ struct GlobParser {
     private mutating func parenthesised() throws(SpileError) -> GlobNode {
         isLiteral = false
         let opening = position
+        try enter()
         position += 1
         var options = [try sequence(until: ["|", ")"])]
         while next == "|" {
@@ -96,12 +105,21 @@ struct GlobParser {
             throw failure("'(' is not closed")
         }
         position += 1
+        nesting -= 1
         return .alternatives(options)
+    }
+
+    private mutating func enter() throws(SpileError) {
+        nesting += 1
+        guard nesting <= Glob.deepestNesting else {
+            throw failure("groups are nested more than \(Glob.deepestNesting) deep")
+        }
     }
 
     private mutating func braces() throws(SpileError) -> GlobNode {
         isLiteral = false
         let opening = position - 1
+        try enter()
         var options = [try sequence(until: [",", "}"])]
         while next == "," {
             position += 1
@@ -112,6 +130,7 @@ struct GlobParser {
             throw failure("'{' is not closed")
         }
         position += 1
+        nesting -= 1
         return .alternatives(options)
     }
 
