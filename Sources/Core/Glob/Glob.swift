@@ -114,8 +114,9 @@ extension GlobNode {
                 if let most, let depth = node.depth { max(most, depth) } else { nil }
             }
         case .group(_, let inner, _, let most):
-            guard let depth = inner.depth, depth > 0 else { return inner.depth }
-            return most == 1 ? depth : nil
+            // Asked once: twice would double the cost with each level of nesting.
+            let depth = inner.depth
+            return most == 1 || depth == 0 ? depth : nil
         }
     }
 }
