@@ -15,6 +15,7 @@ final class Assembly: Sendable {
     let logger: Logger
     let supervisor: Supervisor
     let logs: LogStore
+    let triggers: TriggerTimer
     private let pipelines: PipelineManager
     private let options: ServerOptions
     private let clusterID: String
@@ -42,6 +43,7 @@ final class Assembly: Sendable {
             logger: logger)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
+        triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
         self.history = history
         self.logs = logs
         self.supervisor = supervisor
@@ -66,8 +68,11 @@ final class Assembly: Sendable {
 
     func makeRouter() -> RPCRouter<Routes.Transport> {
         var routes = Routes(callers: Callers(history: history))
-        PFSService(history: history).register(in: &routes)
-        PPSService(manager: pipelines, logs: logs, history: history).register(in: &routes)
+        let transactions = Transactions(history: history, pipelines: pipelines)
+        PFSService(history: history, transactions: transactions).register(in: &routes)
+        PPSService(manager: pipelines, logs: logs, history: history, transactions: transactions)
+            .register(in: &routes)
+        TransactionService(transactions).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

@@ -11,15 +11,6 @@ struct Call: Sendable {
     let metadata: Metadata
     /// Whether the caller has gone. Also true for every call once the server shuts down.
     var isAbandoned: @Sendable () -> Bool = { false }
-
-    /// Refuses a call that is meant for a transaction: none can be open, because this version starts none, and carrying
-    /// it out at once is not what the caller asked for (`pfs.md` §5.1). An empty header means no transaction.
-    func refuseTransaction() throws {
-        let ids = metadata[stringValues: "pach-transaction"].filter { !$0.isEmpty }
-        guard let id = ids.first else { return }
-        throw SpileError.notFound(
-            "transactions \(id) not found", remedy: "forget it, for example with: pachctl stop transaction")
-    }
 }
 
 /// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
@@ -124,7 +115,8 @@ struct Routes {
 
     private mutating func register<Input: Message, Output: Message>(
         _ method: MethodDescriptor,
-        _ handler: @escaping @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+        _ handler:
+            @escaping @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
             StreamingServerResponse<Output>
     ) {
         router.registerHandler(

@@ -24,6 +24,7 @@ package func runServer(_ options: ServerOptions) async throws {
                 service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
             .init(
                 service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
+            .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: logger)
@@ -95,6 +96,13 @@ private struct SpoutService: Service {
             assembly.supervisor.shutDown()
         }
     }
+}
+
+/// Moves branches that follow a schedule.
+private struct TriggerService: Service {
+    let assembly: Assembly
+
+    func run() async throws { await cancelWhenGracefulShutdown { await assembly.triggers.run() } }
 }
 
 extension HTTP2ServerTransport.Posix {

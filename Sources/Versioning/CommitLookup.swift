@@ -90,7 +90,7 @@ extension CatalogReader {
         var next = parent
         while let sequence = next {
             let commit = try knownCommit(sequence)
-            if commit.error.isEmpty { return commit.root }
+            if commit.error.isEmpty { return try commit.readableRoot }
             next = commit.parent
         }
         return .empty

@@ -21,6 +21,8 @@ package struct BranchView: Sendable {
     package var record: BranchRecord
     package var head: CommitKey?
     package var directProvenance: [BranchKey]
+    /// Those whose new commits open none here.
+    package var quiet: [BranchKey]
     /// All it derives from, nearest first.
     package var provenance: [BranchKey]
     /// All that derives from it, nearest first.
@@ -43,7 +45,8 @@ extension CatalogReader {
         func names(_ ids: [Int64]) throws -> [BranchKey] { try ids.compactMap { try branch(id: $0)?.key } }
         return BranchView(
             record: record, head: try record.head.map { try knownCommit($0).key },
-            directProvenance: try names(record.provenance), provenance: try names(upstream),
+            directProvenance: try names(record.provenance), quiet: try names(record.quiet.sorted()),
+            provenance: try names(upstream),
             subvenance: try names(downstream))
     }
 

@@ -155,9 +155,17 @@ private final class QueuedOperation<Value: Sendable>: Operation {
 
     func run(_ transaction: HistoryTransaction, alone: Bool) {
         outcome = Result {
-            if alone { return try body(transaction) }
-            return try transaction.catalog.savepoint { try body(transaction) }
+            if alone { return try Self.whole(body, transaction) }
+            return try transaction.catalog.savepoint { try Self.whole(body, transaction) }
         }
+    }
+
+    private static func whole(
+        _ body: (HistoryTransaction) throws -> Value, _ transaction: HistoryTransaction
+    ) throws -> Value {
+        let value = try body(transaction)
+        try transaction.conclude()
+        return value
     }
 
     func answer() {

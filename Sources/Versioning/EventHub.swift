@@ -17,6 +17,9 @@ package final class EventHub: Sendable {
         var isClosed = false
     }
 
+    /// Stands for the triggers of all branches, where a repo's number does for a repo: no repo has it.
+    static let triggers: Int64 = 0
+
     private let state = Mutex(State())
 
     package init() {}

@@ -11,6 +11,9 @@ final class HeadCache: Sendable {
     struct Entry {
         var branch: BranchRecord
         var head: CommitRecord
+        /// Whether nothing derives from the branch and no branch of its repo has a trigger, so that a new head has no
+        /// consequences.
+        var isLeaf: Bool
     }
 
     /// Entries are dropped all at once when there are this many.

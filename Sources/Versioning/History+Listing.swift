@@ -136,7 +136,7 @@ extension History {
 
     /// The files of the commit that `handle` names, as they stand now.
     package func files(_ handle: CommitHandle, datum: String = "") throws -> CommitFiles {
-        CommitFiles(store: store, commit: try read { try $0.existingCommit(handle) }, datum: datum)
+        try files(of: try read { try $0.existingCommit(handle) }, datum: datum)
     }
 
     /// The files of the parent of `commit`, or of an empty commit where it has none.
@@ -146,7 +146,12 @@ extension History {
             empty.root = .empty
             return CommitFiles(store: store, commit: empty)
         }
-        return CommitFiles(store: store, commit: try read { try $0.knownCommit(parent) })
+        return try files(of: try read { try $0.knownCommit(parent) })
+    }
+
+    private func files(of commit: CommitRecord, datum: String = "") throws -> CommitFiles {
+        _ = try commit.readableRoot
+        return CommitFiles(store: store, commit: commit, datum: datum)
     }
 
     /// Finishes a commit, the check of its content made beside the committer so that a large one holds up nobody.

@@ -7,7 +7,8 @@ extension HistoryTransaction {
         on key: BranchKey, parent: CommitHandle?, description: String
     ) throws -> CommitRecord {
         let (branch, parent) = try prepareCommit(on: key, parent: parent)
-        return try insertCommit(on: branch, parent: parent, origin: .user, description: description, isOpen: true)
+        return try insertCommit(
+            on: branch, parent: parent, origin: .user, isOpen: true, CommitContent(description: description))
     }
 
     /// Closes an open commit: a change of state and nothing more, so it is readable at once.
@@ -23,6 +24,7 @@ extension HistoryTransaction {
         try refuseTransformOutput(commit, force: force)
         commit.finishing = now
         commit.finished = now
+        commit.base = nil
         if !description.isEmpty { commit.description = description }
         commit.error = error
         if error.isEmpty {
@@ -35,7 +37,36 @@ extension HistoryTransaction {
         }
         try catalog.update(commit)
         touch(repo: commit.repo)
+        try settleChildren(of: commit)
+        if let branch = try commit.branch.flatMap({ try catalog.branch(id: $0) }) {
+            finished.append((commit, branch.key))
+        }
         return commit
+    }
+
+    /// Lays what was written to open children since they were opened over what this commit has now that it is finished.
+    private func settleChildren(of commit: CommitRecord) throws {
+        for sequence in try catalog.childSequences(of: commit.sequence) {
+            var child = try catalog.knownCommit(sequence)
+            guard child.isOpen, let base = child.base else { continue }
+            let inherited = try catalog.inheritedRoot(from: commit.sequence)
+            child.root = try store.rebase(child.root, from: base, onto: inherited, through: slots)
+            child.base = nil
+            try catalog.update(child)
+        }
+    }
+
+    /// Takes back everything written to an open commit so far (`pfs.md` §4.4).
+    package func clearCommit(_ handle: CommitHandle) throws {
+        var commit = try catalog.existingCommit(handle)
+        try authorizeWrite(to: commit.key.repo)
+        guard commit.isOpen else {
+            throw SpileError.domain(
+                "cannot clear finished commit: \(commit.key)", remedy: "delete it, or start another")
+        }
+        commit.root = try commit.base ?? catalog.inheritedRoot(from: commit.parent)
+        try catalog.update(commit)
+        touch(repo: commit.repo)
     }
 
     /// The commits of a repo that are still open and head a branch, oldest first.

@@ -3,7 +3,9 @@ import Storage
 
 /// A change to history in the making: every method writes rows of one catalog transaction.
 ///
-/// Lives inside the closure that got it, on the committer's thread. Every commit it makes carries ``id``.
+/// Lives inside the closure that got it, on the committer's thread. Every commit it makes carries ``id``. What follows
+/// from the changes, commits downstream and branches that are triggered, is made when the closure has ended
+/// (``conclude()``), in the same catalog transaction.
 package final class HistoryTransaction {
     /// The commit-set id of everything made here.
     package let id: CommitID
@@ -12,19 +14,47 @@ package final class HistoryTransaction {
     package let principal: Principal
     package let catalog: any CatalogWriter
     let slots: SlotWriter
-    let store: Store
-    let heads: HeadCache
+    let world: TransactionWorld
+    var store: Store { world.store }
+    var heads: HeadCache { world.heads }
     /// Repos whose waiters are woken once this is durable.
     var touchedRepos: Set<Int64> = []
+    /// Branches whose head moved, and those whose provenance changed: what derives from them follows.
+    var moved: [Int64: BranchKey] = [:]
+    var derivedAnew: Set<Int64> = []
+    /// Commits that were finished here, with the branch each was made on.
+    var finished: [(commit: CommitRecord, branch: BranchKey)] = []
 
-    init(catalog: any CatalogWriter, slots: SlotWriter, world: TransactionWorld, principal: Principal) {
+    init(
+        catalog: any CatalogWriter, slots: SlotWriter, world: TransactionWorld, principal: Principal,
+        id: CommitID? = nil, now: Instant? = nil
+    ) {
         self.catalog = catalog
         self.slots = slots
         self.principal = principal
-        store = world.store
-        heads = world.heads
-        id = CommitID(randomHigh: world.randomness.next(), randomLow: world.randomness.next())
-        now = world.clock.now()
+        self.world = world
+        self.id = id ?? CommitID(randomHigh: world.randomness.next(), randomLow: world.randomness.next())
+        self.now = now ?? world.clock.now()
+    }
+
+    /// Runs `body` as a commit set of its own (nil: with a fresh id) within this transaction, and concludes it.
+    func within<Result>(
+        id: CommitID? = nil, as principal: Principal? = nil, _ body: (HistoryTransaction) throws -> Result
+    ) throws -> Result {
+        let inner = HistoryTransaction(
+            catalog: catalog, slots: slots, world: world, principal: principal ?? self.principal, id: id, now: now)
+        defer { touchedRepos.formUnion(inner.touchedRepos) }
+        let result = try body(inner)
+        try inner.conclude()
+        return result
+    }
+
+    /// Makes what follows from the changes: checks the graph of branches, opens commits downstream (`pfs.md` §2.3),
+    /// moves branches that are triggered. The last call, made by the owner of the transaction.
+    func conclude() throws {
+        try checkGraph()
+        try propagate()
+        try fireTriggers()
     }
 
     /// Notes that something of a repo changes; what is known of its heads is forgotten.

@@ -52,16 +52,16 @@ package final class Upload {
     package func copy(from source: FileReference, to path: String, datum: String, append: Bool) throws {
         let destination = try FilePath.clean(path) == "/" ? "/" : FilePath.validated(path)
         let origin = FilePath.clean(source.path)
-        let commit = try history.read { try $0.existingCommit(source.commit) }
+        let root = try history.read { try $0.existingCommit(source.commit).readableRoot }
         let tag = try Self.tag(datum)
-        var file = history.store.scan(commit.root, from: .first(of: origin), upTo: .after(origin))
+        var file = history.store.scan(root, from: .first(of: origin), upTo: .after(origin))
         while let (key, entry) = try file.next() {
             guard source.datum.isEmpty || source.datum == key.datum else { continue }
             guard destination != "/" else { throw SpileError.domain("cannot copy a file to /: name the target file") }
             try changes.put(entry, path: destination, datum: tag, append: append)
         }
         let below = origin == "/" ? "/" : origin + "/"
-        var tree = history.store.scan(commit.root, from: .first(under: below), upTo: .after(under: below))
+        var tree = history.store.scan(root, from: .first(under: below), upTo: .after(under: below))
         while let (key, entry) = try tree.next() {
             guard source.datum.isEmpty || source.datum == key.datum else { continue }
             let rest = FilePath.dropping(below.utf8.count, from: key.path)
@@ -225,14 +225,14 @@ extension HistoryTransaction {
     ) throws -> CommitKey {
         let (branch, parent) = try prepareCommit(on: key, parent: nil)
         let base =
-            if let parent, parent.error.isEmpty { parent.root } else {
+            if let parent, parent.error.isEmpty { try parent.readableRoot } else {
                 try catalog.inheritedRoot(from: parent?.sequence)
             }
         let (root, check) = try apply(base)
         let error = try check?.error ?? ContentCheck(store: store, base: base, root: root).error
         return try insertCommit(
-            on: branch, parent: parent, origin: .user, description: "", isOpen: false, root: root, error: error,
-            metadata: metadata
+            on: branch, parent: parent, origin: .user, isOpen: false,
+            CommitContent(root: root, error: error, metadata: metadata)
         ).key
     }
 }

@@ -235,7 +235,7 @@ private final class Scene: Sendable {
         let other = RepoKey(name: "other").branch("master")
         try await scene.history.transact(as: scene.user) { transaction in
             try transaction.createRepo(other.repo, description: "", update: false)
-            try transaction.createBranch(other, head: nil, provenance: [output])
+            try transaction.createBranch(other, BranchChange(provenance: [output]))
         }
         let error = try await scene.error { try await scene.manager.delete(scene.key, .init(), as: scene.user) }
         #expect(error.message.contains("it's in the direct provenance of"))

@@ -11,7 +11,7 @@ import Versioning
     @Test func aNewBranchWithoutHeadGetsAnEmptyFinishedCommit() async throws {
         let repo = try await history.makeRepo("a")
         try await history.transact(as: History.user) {
-            try $0.createBranch(repo.branch("master"), head: nil, provenance: [])
+            try $0.createBranch(repo.branch("master"))
         }
         let head = try await history.commit(CommitHandle(repo.branch("master")), at: .finished)
         #expect(head.origin == .auto)

@@ -130,7 +130,7 @@ import Versioning
         let other = try await history.makeRepo("other")
         let key = try await history.modify(CommitHandle(other.branch("master"))) { try $0.put("/a", "x") }
         let changes: [@Sendable (HistoryTransaction) throws -> Void] = [
-            { try $0.createBranch(other.branch("more"), head: CommitHandle(key), provenance: []) },
+            { try $0.createBranch(other.branch("more"), BranchChange(head: CommitHandle(key))) },
             { try $0.deleteBranch(other.branch("master"), force: true) },
             { _ = try $0.startCommit(on: other.branch("master"), parent: nil, description: "") },
             { try $0.createRepo(RepoKey(name: "new"), description: "", update: false) },
@@ -162,7 +162,7 @@ import Versioning
         let input = try await history.makeRepo("in")
         let branch = output.branch("master")
         try await history.transact(as: .server) {
-            try $0.createBranch(branch, head: nil, provenance: [input.branch("master")])
+            try $0.createBranch(branch, BranchChange(provenance: [input.branch("master")]))
         }
         let open = try history.read { try $0.existingCommit(CommitHandle(branch)) }
         if open.isOpen {

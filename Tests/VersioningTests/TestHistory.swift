@@ -10,6 +10,7 @@ import Versioning
 final class TestHistory {
     let folder: String
     let randomness: SeededRandomness
+    let clock = ManualClock()
     private var opened: History?
     /// Use it afresh after a restart.
     var history: History { opened! }
@@ -18,7 +19,7 @@ final class TestHistory {
         folder = NSTemporaryDirectory() + "spile-history-\(UUID().uuidString)"
         randomness = SeededRandomness(seed: seed)
         try FileManager.default.createDirectory(atPath: folder + "/segments", withIntermediateDirectories: true)
-        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
+        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness, clock)
     }
 
     deinit {
@@ -28,11 +29,12 @@ final class TestHistory {
     }
 
     static func open(
-        _ folder: String, _ objects: any ObjectStore, _ randomness: SeededRandomness
+        _ folder: String, _ objects: any ObjectStore, _ randomness: SeededRandomness,
+        _ clock: ManualClock = ManualClock()
     ) throws -> History {
         try History(
             catalog: SQLiteCatalog(path: folder + "/catalog.sqlite"), store: Store(objects: objects),
-            clock: ManualClock(), randomness: randomness,
+            clock: clock, randomness: randomness,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -40,7 +42,7 @@ final class TestHistory {
     func restart() throws {
         try opened?.close()
         opened = nil
-        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness)
+        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness, clock)
     }
 }
 
@@ -51,6 +53,16 @@ extension History {
         let key = RepoKey(project: ProjectKey(project), name: name)
         try await transact(as: Self.user) { try $0.createRepo(key, description: "", update: false) }
         return key
+    }
+
+    func branch(_ key: BranchKey, _ change: BranchChange = BranchChange()) async throws {
+        try await transact(as: Self.user) { try $0.createBranch(key, change) }
+    }
+
+    func head(_ key: BranchKey) throws -> CommitRecord { try read { try $0.existingCommit(CommitHandle(key)) } }
+
+    func commits(_ repo: RepoKey) throws -> [CommitRecord] {
+        try read { try $0.commits(repo: $0.existingRepo(repo).id, order: .oldestFirst, beyond: nil, limit: 10_000) }
     }
 
     func start(_ branch: BranchKey) async throws -> CommitKey {

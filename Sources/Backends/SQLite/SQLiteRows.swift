@@ -36,15 +36,18 @@ enum SQLiteRows {
 
     static let branchColumns = """
         branches.id, branches.repo, branches.name, branches.head, branches.created_at, branches.updated_at,
-        branches.created_by, branches.metadata
+        branches.created_by, branches.metadata, branches.trigger
         """
 
-    static func branch(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> BranchRecord {
+    static func branch(
+        _ row: Row, repo: RepoKey, provenance: [Int64], quiet: Set<Int64>
+    ) throws -> BranchRecord {
         let first = ownerColumns
         return BranchRecord(
             id: row[first], repo: row[first + 1], key: repo.branch(row[first + 2]), head: row[first + 3],
-            provenance: provenance, createdAt: Instant(nanoseconds: row[first + 4]),
-            updatedAt: Instant(nanoseconds: row[first + 5]), createdBy: row[first + 6],
+            provenance: provenance, quiet: quiet, trigger: try trigger(row[first + 8]),
+            createdAt: Instant(nanoseconds: row[first + 4]), updatedAt: Instant(nanoseconds: row[first + 5]),
+            createdBy: row[first + 6],
             metadata: try Metadata.decode(row[first + 7]))
     }
 
@@ -52,7 +55,7 @@ enum SQLiteRows {
         commits.sequence, commits.repo, commits.id, commits.branch, commits.parent, commits.origin,
         commits.description, commits.started, commits.finishing, commits.finished, commits.error,
         commits.created_by, commits.metadata, commits.root_segment, commits.root_slot, commits.root_level,
-        commits.root_digest, commits.files, commits.bytes
+        commits.root_digest, commits.files, commits.bytes, commits.base, commits.forgotten
         """
 
     static func commit(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
@@ -64,7 +67,8 @@ enum SQLiteRows {
             origin: CommitOrigin(rawValue: origin) ?? .user, description: row[first + 6],
             started: Instant(nanoseconds: row[first + 7]), finishing: instant(row[first + 8]),
             finished: instant(row[first + 9]), error: row[first + 10], root: try root(row, at: first + 13),
-            createdBy: row[first + 11], metadata: try Metadata.decode(row[first + 12]))
+            base: try (row[first + 19] as Data?).map(root), isForgotten: row[first + 20], createdBy: row[first + 11],
+            metadata: try Metadata.decode(row[first + 12]))
     }
 
     /// Segment, slot, level, digest, files and bytes, in this order from column `first` on.
@@ -80,6 +84,58 @@ enum SQLiteRows {
             pointer: Pointer(segment: UInt64(bitPattern: segment), slot: UInt32(truncatingIfNeeded: slot)),
             digest: digest.withUnsafeBytes { Digest($0) }, level: UInt8(truncatingIfNeeded: level),
             files: UInt64(bitPattern: files), bytes: UInt64(bitPattern: bytes))
+    }
+
+    // MARK: Triggers and bases
+
+    static func text(_ trigger: BranchTrigger) throws -> String {
+        try Metadata.encode([
+            "branch": trigger.branch, "all": trigger.all ? "1" : "", "rate_limit": trigger.rateLimit,
+            "size": trigger.size, "commits": String(trigger.commits), "cron": trigger.cron,
+        ])
+    }
+
+    static func trigger(_ text: String?) throws -> BranchTrigger? {
+        guard let text else { return nil }
+        let fields = try Metadata.decode(text)
+        return BranchTrigger(
+            branch: fields["branch"] ?? "", all: fields["all"] == "1", rateLimit: fields["rate_limit"] ?? "",
+            size: fields["size"] ?? "", commits: fields["commits"].flatMap(Int64.init) ?? 0,
+            cron: fields["cron"] ?? "")
+    }
+
+    /// Segment (8), slot (4), level (1), digest (32), files (8), bytes (8), big-endian.
+    static func blob(_ root: Root) -> Data {
+        var data = Data(capacity: 61)
+        func append(_ value: some FixedWidthInteger) {
+            withUnsafeBytes(of: value.bigEndian) { data.append(contentsOf: $0) }
+        }
+        append(root.pointer.segment)
+        append(root.pointer.slot)
+        append(root.level)
+        data.append(contentsOf: root.digest.bytes)
+        append(root.files)
+        append(root.bytes)
+        return data
+    }
+
+    static func root(_ data: Data) throws -> Root {
+        guard data.count == 61 else { throw SpileError.bug("a root of \(data.count) bytes") }
+        return data.withUnsafeBytes { buffer in
+            func word<Word: FixedWidthInteger>(_ at: Int, _ type: Word.Type) -> Word {
+                Word(bigEndian: buffer.loadUnaligned(fromByteOffset: at, as: Word.self))
+            }
+            return Root(
+                pointer: Pointer(segment: word(0, UInt64.self), slot: word(8, UInt32.self)),
+                digest: Digest(buffer, at: 13), level: buffer[12], files: word(45, UInt64.self),
+                bytes: word(53, UInt64.self))
+        }
+    }
+
+    static func transaction(_ row: Row) throws -> TransactionRecord {
+        TransactionRecord(
+            id: try commitID(row["id"]), startedAt: Instant(nanoseconds: row["started_at"]),
+            requests: Array(row["requests"] as Data), responses: Array(row["responses"] as Data))
     }
 
     static func pipeline(_ row: Row) throws -> PipelineRecord {

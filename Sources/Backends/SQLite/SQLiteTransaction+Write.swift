@@ -72,30 +72,35 @@ extension SQLiteTransaction: CatalogWriter {
     func insert(_ branch: BranchRecord) throws -> Int64 {
         try run(
             """
-            INSERT INTO branches (repo, name, head, created_at, updated_at, created_by, metadata)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO branches (repo, name, head, created_at, updated_at, created_by, metadata, trigger)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 branch.repo, branch.key.name, branch.head, branch.createdAt.nanoseconds,
                 branch.updatedAt.nanoseconds, branch.createdBy, try Metadata.encode(branch.metadata),
+                try branch.trigger.map(SQLiteRows.text),
             ])
         let id = database.lastInsertedRowID
-        try insertProvenance(of: id, branch.provenance)
+        try insertProvenance(of: id, branch)
         return id
     }
 
     func update(_ branch: BranchRecord) throws {
         try run(
-            "UPDATE branches SET head = ?, updated_at = ?, metadata = ? WHERE id = ?",
-            [branch.head, branch.updatedAt.nanoseconds, try Metadata.encode(branch.metadata), branch.id])
+            "UPDATE branches SET head = ?, updated_at = ?, metadata = ?, trigger = ? WHERE id = ?",
+            [
+                branch.head, branch.updatedAt.nanoseconds, try Metadata.encode(branch.metadata),
+                try branch.trigger.map(SQLiteRows.text), branch.id,
+            ])
         try run("DELETE FROM branch_provenance WHERE branch = ?", [branch.id])
-        try insertProvenance(of: branch.id, branch.provenance)
+        try insertProvenance(of: branch.id, branch)
     }
 
-    private func insertProvenance(of branch: Int64, _ upstream: [Int64]) throws {
-        for (position, id) in upstream.enumerated() {
+    private func insertProvenance(of id: Int64, _ branch: BranchRecord) throws {
+        for (position, upstream) in branch.provenance.enumerated() {
             try run(
-                "INSERT INTO branch_provenance (branch, position, upstream) VALUES (?, ?, ?)", [branch, position, id])
+                "INSERT INTO branch_provenance (branch, position, upstream, quiet) VALUES (?, ?, ?, ?)",
+                [id, position, upstream, branch.quiet.contains(upstream)])
         }
     }
 
@@ -117,8 +122,8 @@ extension SQLiteTransaction: CatalogWriter {
         try run(
             """
             INSERT INTO commits (repo, id, branch, parent, origin, description, started, finishing, finished, error,
-                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, base, forgotten)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 commit.repo, SQLiteRows.blob(commit.key.id), commit.branch, commit.parent, commit.origin.rawValue,
@@ -126,33 +131,64 @@ extension SQLiteTransaction: CatalogWriter {
                 commit.finished?.nanoseconds, commit.error, Int64(bitPattern: commit.root.pointer.segment),
                 Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLiteRows.blob(commit.root.digest),
                 Int64(bitPattern: commit.root.files), Int64(bitPattern: commit.root.bytes), commit.createdBy,
-                try Metadata.encode(commit.metadata),
+                try Metadata.encode(commit.metadata), commit.base.map(SQLiteRows.blob), commit.isForgotten,
             ])
         let sequence = database.lastInsertedRowID
-        for (position, upstream) in commit.provenance.enumerated() {
+        try insertProvenance(commit: sequence, commit.provenance)
+        return sequence
+    }
+
+    func setProvenance(commit sequence: Int64, to upstream: [Int64]) throws {
+        try run("DELETE FROM commit_provenance WHERE \"commit\" = ?", [sequence])
+        try insertProvenance(commit: sequence, upstream)
+    }
+
+    private func insertProvenance(commit sequence: Int64, _ upstream: [Int64]) throws {
+        for (position, upstream) in upstream.enumerated() {
             try run(
                 "INSERT INTO commit_provenance (\"commit\", position, upstream) VALUES (?, ?, ?)",
                 [sequence, position, upstream])
         }
-        return sequence
     }
 
     func update(_ commit: CommitRecord) throws {
         try run(
             """
             UPDATE commits SET parent = ?, description = ?, finishing = ?, finished = ?, error = ?, root_segment = ?,
-                root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?
+                root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?, base = ?,
+                forgotten = ?
             WHERE sequence = ?
             """,
             [
                 commit.parent, commit.description, commit.finishing?.nanoseconds, commit.finished?.nanoseconds,
                 commit.error, Int64(bitPattern: commit.root.pointer.segment), Int64(commit.root.pointer.slot),
                 Int64(commit.root.level), SQLiteRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
-                Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata), commit.sequence,
+                Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata),
+                commit.base.map(SQLiteRows.blob), commit.isForgotten, commit.sequence,
             ])
     }
 
     func deleteCommit(sequence: Int64) throws { try run("DELETE FROM commits WHERE sequence = ?", [sequence]) }
+
+    // MARK: Transactions
+
+    func put(_ transaction: TransactionRecord) throws {
+        try run(
+            """
+            INSERT INTO transactions (id, started_at, requests, responses) VALUES (?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET requests = excluded.requests, responses = excluded.responses
+            """,
+            [
+                SQLiteRows.blob(transaction.id), transaction.startedAt.nanoseconds, Data(transaction.requests),
+                Data(transaction.responses),
+            ])
+    }
+
+    func deleteTransaction(_ id: CommitID) throws {
+        try run("DELETE FROM transactions WHERE id = ?", [SQLiteRows.blob(id)])
+    }
+
+    func deleteTransactions() throws { try run("DELETE FROM transactions") }
 
     // MARK: Pipelines
 

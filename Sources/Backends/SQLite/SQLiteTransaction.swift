@@ -94,15 +94,21 @@ struct SQLiteTransaction: CatalogReader {
         try integers("SELECT DISTINCT branch FROM branch_provenance WHERE upstream = ? ORDER BY branch", [id])
     }
 
-    func branches(head sequence: Int64) throws -> [Int64] {
-        try integers("SELECT id FROM branches WHERE head = ? ORDER BY id", [sequence])
+    func triggeredBranches(repo: Int64?) throws -> [BranchRecord] {
+        let filter = repo == nil ? "" : " AND branches.repo = ?"
+        return try rows(
+            "\(Self.branchColumns) WHERE branches.trigger IS NOT NULL\(filter) ORDER BY branches.id",
+            repo.map { [$0] } ?? []
+        ).map(branch)
     }
 
     private func branch(_ row: Row) throws -> BranchRecord {
         let id: Int64 = row[SQLiteRows.ownerColumns]
-        let provenance = try integers(
-            "SELECT upstream FROM branch_provenance WHERE branch = ? ORDER BY position", [id])
-        return try SQLiteRows.branch(row, repo: try SQLiteRows.owner(row), provenance: provenance)
+        let edges = try rows(
+            "SELECT upstream, quiet FROM branch_provenance WHERE branch = ? ORDER BY position", [id])
+        return try SQLiteRows.branch(
+            row, repo: try SQLiteRows.owner(row), provenance: edges.map { $0[0] },
+            quiet: Set(edges.filter { $0[1] }.map { $0[0] }))
     }
 
     // MARK: Commits
@@ -170,6 +176,15 @@ struct SQLiteTransaction: CatalogReader {
         ).map(Self.name)
     }
 
+    func childSequences(of sequence: Int64) throws -> [Int64] {
+        try integers("SELECT sequence FROM commits WHERE parent = ? ORDER BY sequence", [sequence])
+    }
+
+    func subvenanceSequences(of sequence: Int64) throws -> [Int64] {
+        try integers(
+            "SELECT DISTINCT \"commit\" FROM commit_provenance WHERE upstream = ? ORDER BY \"commit\"", [sequence])
+    }
+
     func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName] {
         // From the edges, so that the limit ends the work: one spec commit may have made millions.
         let sql = """
@@ -191,11 +206,14 @@ struct SQLiteTransaction: CatalogReader {
 
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws {
         let sql = """
-            SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes FROM commits
+            SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes, base FROM commits
             ORDER BY sequence
             """
         let cursor = try translating { try Row.fetchCursor(database, sql: sql) }
-        while let row = try translating({ try cursor.next() }) { try body(row[0], try SQLiteRows.root(row, at: 1)) }
+        while let row = try translating({ try cursor.next() }) {
+            try body(row[0], try SQLiteRows.root(row, at: 1))
+            if let base: Data = row[7] { try body(row[0], try SQLiteRows.root(base)) }
+        }
     }
 
     private func commit(_ row: Row) throws -> CommitRecord {
@@ -203,6 +221,16 @@ struct SQLiteTransaction: CatalogReader {
         let provenance = try integers(
             "SELECT upstream FROM commit_provenance WHERE \"commit\" = ? ORDER BY position", [sequence])
         return try SQLiteRows.commit(row, repo: try SQLiteRows.owner(row), provenance: provenance)
+    }
+
+    // MARK: Transactions
+
+    func transactions() throws -> [TransactionRecord] {
+        try rows("SELECT * FROM transactions ORDER BY started_at DESC, rowid DESC").map(SQLiteRows.transaction)
+    }
+
+    func transaction(_ id: CommitID) throws -> TransactionRecord? {
+        try row("SELECT * FROM transactions WHERE id = ?", [SQLiteRows.blob(id)]).map(SQLiteRows.transaction)
     }
 
     // MARK: Pipelines

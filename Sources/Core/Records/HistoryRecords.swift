@@ -47,6 +47,10 @@ package struct BranchRecord: Sendable, Equatable {
     package var head: Int64?
     /// Ids of the branches it directly derives from, in the order given.
     package var provenance: [Int64]
+    /// Those of ``provenance`` whose new commits open none here.
+    package var quiet: Set<Int64>
+    /// What moves it to another branch's head, if anything does.
+    package var trigger: BranchTrigger?
     package var createdAt: Instant
     package var updatedAt: Instant
     package var createdBy: String
@@ -54,13 +58,16 @@ package struct BranchRecord: Sendable, Equatable {
 
     package init(
         id: Int64 = 0, repo: Int64, key: BranchKey, head: Int64? = nil, provenance: [Int64] = [],
-        createdAt: Instant, updatedAt: Instant, createdBy: String = "", metadata: [String: String] = [:]
+        quiet: Set<Int64> = [], trigger: BranchTrigger? = nil, createdAt: Instant, updatedAt: Instant,
+        createdBy: String = "", metadata: [String: String] = [:]
     ) {
         self.id = id
         self.repo = repo
         self.key = key
         self.head = head
         self.provenance = provenance
+        self.quiet = quiet
+        self.trigger = trigger
         self.createdAt = createdAt
         self.updatedAt = updatedAt
         self.createdBy = createdBy
@@ -103,14 +110,19 @@ package struct CommitRecord: Sendable, Equatable {
     /// Why the commit is not good; empty for a good one.
     package var error: String
     package var root: Root
+    /// What ``root`` was when the commit was opened, while the parent it inherits from is open itself: once the parent
+    /// is finished, what was written since is laid over the parent's files. Nil otherwise.
+    package var base: Root?
+    /// Whether its files were given up and only its place in history is kept.
+    package var isForgotten: Bool
     package var createdBy: String
     package var metadata: [String: String]
 
     package init(
         sequence: Int64 = 0, repo: Int64, key: CommitKey, branch: Int64?, parent: Int64?, provenance: [Int64] = [],
         origin: CommitOrigin, description: String = "", started: Instant, finishing: Instant? = nil,
-        finished: Instant? = nil, error: String = "", root: Root, createdBy: String = "",
-        metadata: [String: String] = [:]
+        finished: Instant? = nil, error: String = "", root: Root, base: Root? = nil, isForgotten: Bool = false,
+        createdBy: String = "", metadata: [String: String] = [:]
     ) {
         self.sequence = sequence
         self.repo = repo
@@ -125,9 +137,28 @@ package struct CommitRecord: Sendable, Equatable {
         self.finished = finished
         self.error = error
         self.root = root
+        self.base = base
+        self.isForgotten = isForgotten
         self.createdBy = createdBy
         self.metadata = metadata
     }
 
     package var isOpen: Bool { finishing == nil }
+}
+
+/// Changes that were collected to be made all at once (`pfs.md` §5).
+package struct TransactionRecord: Sendable, Equatable {
+    /// Also the id of every commit that it will make.
+    package var id: CommitID
+    package var startedAt: Instant
+    /// The requests and the answers of their last trial run, in the front door's own form.
+    package var requests: [UInt8]
+    package var responses: [UInt8]
+
+    package init(id: CommitID, startedAt: Instant, requests: [UInt8] = [], responses: [UInt8] = []) {
+        self.id = id
+        self.startedAt = startedAt
+        self.requests = requests
+        self.responses = responses
+    }
 }

@@ -40,8 +40,8 @@ package protocol CatalogReader {
     func branch(id: Int64) throws -> BranchRecord?
     /// Ids of the branches whose direct provenance holds `id`.
     func directSubvenance(branch id: Int64) throws -> [Int64]
-    /// Ids of the branches whose head is this commit.
-    func branches(head sequence: Int64) throws -> [Int64]
+    /// The branches of a repo (nil: of all) that have a trigger, oldest first.
+    func triggeredBranches(repo: Int64?) throws -> [BranchRecord]
 
     func commit(sequence: Int64) throws -> CommitRecord?
     func commit(repo: Int64, id: CommitID) throws -> CommitRecord?
@@ -56,12 +56,21 @@ package protocol CatalogReader {
     func name(of sequence: Int64) throws -> CommitName?
     /// Commits whose parent this is, oldest first.
     func children(of sequence: Int64, limit: Int) throws -> [CommitName]
+    /// Sequence numbers of all commits whose parent this is, oldest first.
+    func childSequences(of sequence: Int64) throws -> [Int64]
+    /// Sequence numbers of all commits whose direct provenance holds this one, oldest first.
+    func subvenanceSequences(of sequence: Int64) throws -> [Int64]
     /// Commits whose direct provenance holds this one: the newest `limit` of them, newest first.
     func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
-    /// Every root that a commit names, for marking and checking; `body` gets them oldest first.
+    /// Every root that a commit names (its files' and, while it has one, its base's), for marking and checking; `body`
+    /// gets them oldest first.
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws
+
+    /// Open transactions, newest first.
+    func transactions() throws -> [TransactionRecord]
+    func transaction(_ id: CommitID) throws -> TransactionRecord?
 
     /// The versions in force, by project and name; nil stands for all projects.
     func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord]
@@ -92,7 +101,7 @@ package protocol CatalogWriter: CatalogReader {
     func deleteRepo(id: Int64) throws
 
     func insert(_ branch: BranchRecord) throws -> Int64
-    /// Writes all fields, the provenance edges too.
+    /// Writes all fields, the provenance edges and the trigger too.
     func update(_ branch: BranchRecord) throws
     /// Moves the head alone: the cheap path of every commit.
     func setHead(branch id: Int64, to sequence: Int64, at instant: Instant) throws
@@ -104,7 +113,15 @@ package protocol CatalogWriter: CatalogReader {
     func insert(_ commit: CommitRecord) throws -> Int64
     /// Writes all fields except the key and the edges.
     func update(_ commit: CommitRecord) throws
+    /// Replaces the edges to what a commit derives from.
+    func setProvenance(commit sequence: Int64, to upstream: [Int64]) throws
+    /// Deletes the row and all edges; commits that had it as parent have none then.
     func deleteCommit(sequence: Int64) throws
+
+    /// Inserts a transaction, or replaces the one of the same id.
+    func put(_ transaction: TransactionRecord) throws
+    func deleteTransaction(_ id: CommitID) throws
+    func deleteTransactions() throws
 
     /// Inserts a version, or replaces the one of the same number.
     func put(_ pipeline: PipelineRecord) throws

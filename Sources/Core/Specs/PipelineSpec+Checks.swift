@@ -142,7 +142,7 @@ enum InputChecks {
         let name = cron["name"]?.string ?? ""
         try checkName(name)
         let spec = cron["spec"]?.string ?? ""
-        guard CronSchedule.isValid(spec) else {
+        guard (try? CronSchedule(spec)) != nil else {
             throw .domain(
                 "error parsing cron-spec \"\(spec)\"",
                 remedy: "write five fields such as \"0 * * * *\", or @hourly, @daily, @every 30s")
@@ -157,51 +157,5 @@ enum InputChecks {
         case ".env": throw .domain("input cannot be named .env, as pachyderm already creates /pfs/.env")
         default: return
         }
-    }
-}
-
-/// The grammar of cron specs (`pps.md` §13): five fields, or a macro.
-package enum CronSchedule {
-    package static func isValid(_ spec: String) -> Bool {
-        if spec.hasPrefix("@") {
-            if spec.hasPrefix("@every ") { return isDuration(spec.dropFirst("@every ".count)) }
-            return ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly", "@never"]
-                .contains(spec)
-        }
-        let fields = spec.split(whereSeparator: \.isWhitespace)
-        let bounds = [(0...59, []), (0...23, []), (1...31, []), (1...12, months), (0...7, days)]
-        return fields.count == bounds.count
-            && zip(fields, bounds).allSatisfy { field, bound in isField(field, bound.0, names: bound.1) }
-    }
-
-    private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-    private static let days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-
-    private static func isField(_ field: Substring, _ bounds: ClosedRange<Int>, names: [String]) -> Bool {
-        field.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
-            let step = part.split(separator: "/", omittingEmptySubsequences: false)
-            guard step.count <= 2, step.count == 1 || Int(step[1]).map({ $0 > 0 }) == true else { return false }
-            if step[0] == "*" || step[0] == "?" { return true }
-            let ends = step[0].split(separator: "-", omittingEmptySubsequences: false).map { end -> Int? in
-                if let index = names.firstIndex(of: end.lowercased()) { return index + bounds.lowerBound }
-                return end.allSatisfy(\.isASCIIDigit) ? Int(end) : nil
-            }
-            guard ends.count <= 2, ends.allSatisfy({ $0.map(bounds.contains) == true }) else { return false }
-            return ends.count == 1 || ends[0]! <= ends[1]!
-        }
-    }
-
-    /// A duration of one or more numbers with units, such as `1h30m`.
-    private static func isDuration(_ text: Substring) -> Bool {
-        var rest = text
-        guard !rest.isEmpty else { return false }
-        while !rest.isEmpty {
-            let number = rest.prefix { $0.isASCIIDigit || $0 == "." }
-            guard Double(number) != nil else { return false }
-            rest = rest.dropFirst(number.count)
-            guard let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].first(where: rest.hasPrefix) else { return false }
-            rest = rest.dropFirst(unit.count)
-        }
-        return true
     }
 }

@@ -12,8 +12,8 @@ extension PipelineManager {
             pipeline.stopped = false
             try transaction.catalog.put(pipeline)
             try transaction.createBranch(
-                try Self.outputBranch(pipeline), head: nil,
-                provenance: [key.repo(.spec).branch(SpecDefaults.outputBranch)])
+                try Self.outputBranch(pipeline),
+                BranchChange(provenance: [key.repo(.spec).branch(SpecDefaults.outputBranch)]))
             try SpoutOutput.closeOpening(of: key, in: transaction)
         }
         changed(key)
@@ -30,7 +30,7 @@ extension PipelineManager {
             guard !pipeline.stopped else { return }
             pipeline.stopped = true
             try transaction.catalog.put(pipeline)
-            try transaction.createBranch(try Self.outputBranch(pipeline), head: nil, provenance: [])
+            try transaction.createBranch(try Self.outputBranch(pipeline))
         }
         changed(key)
     }
@@ -85,7 +85,7 @@ extension PipelineManager {
         if deletion.keepRepo {
             if try transaction.catalog.repo(key.repo(.user)) != nil {
                 try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
-                try transaction.createBranch(try outputBranch(pipeline), head: nil, provenance: [])
+                try transaction.createBranch(try outputBranch(pipeline))
             }
             _ = try transaction.deleteRepo(key.repo(.spec), force: deletion.force)
         } else {

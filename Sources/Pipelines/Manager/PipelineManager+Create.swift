@@ -2,18 +2,40 @@ import Core
 import Versioning
 
 extension PipelineManager {
+    /// A request whose spec has been merged with the defaults and checked as far as it can be by itself.
+    package struct Prepared: Sendable {
+        let spec: PipelineSpec
+        let request: PipelineRequest
+        package var key: PipelineKey { spec.key }
+        /// Canonical JSON.
+        package var effectiveSpec: String { spec.json.text }
+    }
+
     /// Creates a pipeline, or its next version (`pps.md` §1.5, §2), and returns the effective spec as canonical JSON.
     package func create(_ request: PipelineRequest, as principal: Principal) async throws -> String {
+        let prepared = try prepare(request, as: principal)
+        if request.dryRun { return prepared.effectiveSpec }
+        try await history.transact(as: principal) { try self.create(prepared, in: $0) }
+        changed(prepared.key)
+        return prepared.effectiveSpec
+    }
+
+    /// Merges and checks a spec; changes nothing.
+    package func prepare(_ request: PipelineRequest, as principal: Principal) throws -> Prepared {
         try refuseLaunches(principal, "create pipeline")
         let spec = try effectiveSpec(request.spec)
-        if request.dryRun { return spec.json.text }
-        if spec.json["pipeline"] == nil {
-            throw SpileError.domain("invalid pipeline spec: request.Pipeline cannot be nil")
+        if !request.dryRun {
+            if spec.json["pipeline"] == nil {
+                throw SpileError.domain("invalid pipeline spec: request.Pipeline cannot be nil")
+            }
+            try spec.checkSecrets()
         }
-        try spec.checkSecrets()
-        try await history.transact(as: principal) { try Self.create(spec, request, in: $0) }
-        changed(spec.key)
-        return spec.json.text
+        return Prepared(spec: spec, request: request)
+    }
+
+    /// Creates what was prepared within a transaction; call ``changed`` once that is durable.
+    package func create(_ prepared: Prepared, in transaction: HistoryTransaction) throws {
+        try Self.create(prepared.spec, prepared.request, in: transaction)
     }
 
     /// The spec with the defaults merged in and its static checks passed.
@@ -59,8 +81,8 @@ extension PipelineManager {
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
         let isStopped = old?.stopped ?? false
         try transaction.createBranch(
-            key.repo(.user).branch(spec.outputBranch), head: nil,
-            provenance: isStopped ? [] : [key.repo(.spec).branch(SpecDefaults.outputBranch)])
+            key.repo(.user).branch(spec.outputBranch),
+            BranchChange(provenance: isStopped ? [] : [key.repo(.spec).branch(SpecDefaults.outputBranch)]))
         try SpoutOutput.closeOpening(of: key, in: transaction)
     }
 

@@ -5,7 +5,8 @@ import Versioning
 /// changed in one transaction; running the code is the supervisor's business, which is told of each change.
 package final class PipelineManager: Sendable {
     let history: History
-    let changed: @Sendable (PipelineKey) -> Void
+    /// Tells whoever runs the code that a pipeline was changed; to be called once the change is durable.
+    package let changed: @Sendable (PipelineKey) -> Void
 
     /// `changed` is called after each change of a pipeline that is durable.
     package init(history: History, changed: @escaping @Sendable (PipelineKey) -> Void) {

@@ -10,6 +10,7 @@ struct PPSService: Sendable {
     let manager: PipelineManager
     let logs: LogStore
     let history: History
+    let transactions: Transactions
 
     typealias Method = PpsV2_API.Method
 
@@ -48,25 +49,49 @@ extension PPSService {
 
     private func registerCreation(in routes: inout Routes) {
         routes.unary(Method.CreatePipeline.descriptor) { (request: PpsV2_CreatePipelineRequest, call) in
-            try call.refuseTransaction()
-            var options = JSONEncodingOptions()
-            options.useDeterministicOrdering = true
-            _ = try await manager.create(
-                PipelineRequest(
-                    spec: try request.jsonString(options: options), update: request.update,
-                    reprocess: request.reprocess, dryRun: request.dryRun),
-                as: call.principal)
+            let pipeline = PipelineRequest(
+                spec: try Self.text(request), update: request.update, reprocess: request.reprocess,
+                dryRun: request.dryRun)
+            _ = try await create(pipeline, request, call)
             return Google_Protobuf_Empty()
         }
         routes.unary(Method.CreatePipelineV2.descriptor) { (request: PpsV2_CreatePipelineV2Request, call) in
-            try call.refuseTransaction()
-            let effective = try await manager.create(
-                PipelineRequest(
-                    spec: request.createPipelineRequestJson, update: request.update, reprocess: request.reprocess,
-                    dryRun: request.dryRun),
-                as: call.principal)
+            let pipeline = PipelineRequest(
+                spec: request.createPipelineRequestJson, update: request.update, reprocess: request.reprocess,
+                dryRun: request.dryRun)
+            let plain = PpsV2_CreatePipelineRequest.with {
+                $0.update = request.update
+                $0.reprocess = request.reprocess
+            }
+            let effective = try await create(pipeline, plain, call)
             return PpsV2_CreatePipelineV2Response.with { $0.effectiveCreatePipelineRequestJson = effective }
         }
+    }
+
+    /// Creates a pipeline at once, or appends its creation to the call's transaction; returns the effective spec.
+    private func create(
+        _ pipeline: PipelineRequest, _ plain: PpsV2_CreatePipelineRequest, _ call: Call
+    ) async throws -> String {
+        guard try call.transactionID() != nil, !pipeline.dryRun else {
+            return try await manager.create(pipeline, as: call.principal)
+        }
+        let prepared = try manager.prepare(pipeline, as: call.principal)
+        var named = plain
+        named.pipeline = prepared.key.message
+        try await transactions.perform(
+            .with {
+                $0.createPipelineV2.createPipelineRequest = named
+                $0.createPipelineV2.userJson = pipeline.spec
+                $0.createPipelineV2.effectiveJson = prepared.effectiveSpec
+            }, call)
+        return prepared.effectiveSpec
+    }
+
+    /// A request message as the spec it is.
+    static func text(_ request: PpsV2_CreatePipelineRequest) throws -> String {
+        var options = JSONEncodingOptions()
+        options.useDeterministicOrdering = true
+        return try request.jsonString(options: options)
     }
 
     private func registerDeletion(in routes: inout Routes) {

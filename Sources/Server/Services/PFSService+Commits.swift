@@ -7,16 +7,15 @@ import Versioning
 extension PFSService {
     func registerCommits(in routes: inout Routes) {
         routes.unary(Method.StartCommit.descriptor) { (request: PfsV2_StartCommitRequest, call) in
-            try call.refuseTransaction()
-            let key = try BranchKey(request.branch)
-            let parent = request.hasParent ? try Self.parent(request.parent, of: key) : nil
-            let commit = try await history.transact(as: call.principal) {
-                try $0.startCommit(on: key, parent: parent, description: request.description_p)
-            }
-            return commit.key.message
+            let outcome = try await transactions.perform(.with { $0.startCommit = request }, call)
+            guard let commit = outcome.commit else { throw SpileError.bug("a started commit has no name") }
+            return commit
         }
         routes.unary(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
-            try call.refuseTransaction()
+            if try call.transactionID() != nil {
+                try await transactions.perform(.with { $0.finishCommit = request }, call)
+                return Google_Protobuf_Empty()
+            }
             let handle = try Self.handle(request.hasCommit, request.commit)
             try await history.finish(
                 handle, description: request.description_p, error: request.error, force: request.force,
@@ -61,7 +60,7 @@ extension PFSService {
     }
 
     /// A parent is looked for in the branch's repo, whatever repo the caller put with it.
-    private static func parent(_ message: PfsV2_Commit, of key: BranchKey) throws -> CommitHandle? {
+    static func parent(_ message: PfsV2_Commit, of key: BranchKey) -> CommitHandle? {
         if message.id.isEmpty && message.branch.name.isEmpty { return nil }
         return CommitHandle(repo: key.repo, branch: message.hasBranch ? message.branch.name : nil, id: message.id)
     }

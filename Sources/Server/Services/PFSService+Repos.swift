@@ -7,11 +7,7 @@ import Versioning
 extension PFSService {
     func registerRepos(in routes: inout Routes) {
         routes.unary(Method.CreateRepo.descriptor) { (request: PfsV2_CreateRepoRequest, call) in
-            try call.refuseTransaction()
-            let key = try RepoKey(request.repo)
-            try await history.transact(as: call.principal) {
-                try $0.createRepo(key, description: request.description_p, update: request.update)
-            }
+            try await transactions.perform(.with { $0.createRepo = request }, call)
             return Google_Protobuf_Empty()
         }
         routes.unary(Method.InspectRepo.descriptor) { (request: PfsV2_InspectRepoRequest, _) in
@@ -27,14 +23,8 @@ extension PFSService {
             for info in try list(request) { try await writer.write(info) }
         }
         routes.unary(Method.DeleteRepo.descriptor) { (request: PfsV2_DeleteRepoRequest, call) in
-            try call.refuseTransaction()
-            guard request.hasRepo else { throw SpileError.invalid("no repo specified") }
-            let key = try RepoKey(request.repo)
-            let deleted = try await history.transact(as: call.principal) { transaction in
-                if try transaction.catalog.repo(key) != nil { try transaction.refusePipelineRepo(key) }
-                return try transaction.deleteRepo(key, force: request.force)
-            }
-            return PfsV2_DeleteRepoResponse.with { $0.deleted = deleted }
+            let outcome = try await transactions.perform(.with { $0.deleteRepo = request }, call)
+            return PfsV2_DeleteRepoResponse.with { $0.deleted = outcome.deleted }
         }
         routes.unary(Method.DeleteRepos.descriptor) { (request: PfsV2_DeleteReposRequest, call) in
             let projects: [ProjectKey]? = request.all ? nil : request.projects.map(ProjectKey.init)

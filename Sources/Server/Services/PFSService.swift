@@ -7,6 +7,7 @@ import Versioning
 /// `pfs_v2.API`: messages to calls of ``History`` and back. One extension per noun.
 struct PFSService: Sendable {
     let history: History
+    let transactions: Transactions
 
     typealias Method = PfsV2_API.Method
 
@@ -15,6 +16,7 @@ struct PFSService: Sendable {
         registerRepos(in: &routes)
         registerBranches(in: &routes)
         registerCommits(in: &routes)
+        registerRemoval(in: &routes)
         registerWrites(in: &routes)
         registerReads(in: &routes)
         registerAdministration(in: &routes)

@@ -52,12 +52,6 @@ struct SmallServices: Sendable {
         routes.unary(LicenseV2_API.Method.DeleteAll.descriptor) { (_: LicenseV2_DeleteAllRequest, _) in
             LicenseV2_DeleteAllResponse()
         }
-        routes.unary(TransactionV2_API.Method.DeleteAll.descriptor) { (_: TransactionV2_DeleteAllRequest, _) in
-            Google_Protobuf_Empty()
-        }
-        routes.unary(TransactionV2_API.Method.ListTransaction.descriptor) {
-            (_: TransactionV2_ListTransactionRequest, _) in TransactionV2_TransactionInfos()
-        }
         refuseTheRest(in: &routes)
     }
 

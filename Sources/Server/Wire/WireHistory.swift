@@ -58,6 +58,13 @@ extension BranchView {
             $0.createdAt = record.createdAt.message
             $0.updatedAt = record.updatedAt.message
             $0.metadata = record.metadata
+            if let trigger = record.trigger { $0.trigger = trigger.message }
+            $0.branchPropagationSpecs = quiet.map { upstream in
+                .with {
+                    $0.branch = upstream.message
+                    $0.propagationSpec.never = true
+                }
+            }
         }
     }
 }

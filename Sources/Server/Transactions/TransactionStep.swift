@@ -1,0 +1,130 @@
+import API
+import Core
+import Pipelines
+import Versioning
+
+/// One request that can stand in a transaction, read and checked, ready to run (`pfs.md` §5.1).
+struct TransactionStep: Sendable {
+    struct Outcome: Sendable {
+        /// The commit that the request opened.
+        var commit: PfsV2_Commit?
+        /// Whether there was a repo to delete.
+        var deleted = false
+    }
+
+    private let body: @Sendable (HistoryTransaction) throws -> Outcome
+    /// The pipeline it changes: told of to whoever runs the code, once that is durable.
+    let pipeline: PipelineKey?
+
+    private init(pipeline: PipelineKey? = nil, _ body: @escaping @Sendable (HistoryTransaction) throws -> Outcome) {
+        self.body = body
+        self.pipeline = pipeline
+    }
+
+    /// Runs on the committer's thread.
+    func run(in transaction: HistoryTransaction) throws -> Outcome { try body(transaction) }
+}
+
+extension TransactionStep {
+    /// Reads a request. Of several that are set the first in the contract's order counts.
+    init(_ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, as principal: Principal) throws {
+        if request.hasCreateRepo {
+            self = try Self.createRepo(request.createRepo)
+        } else if request.hasDeleteRepo {
+            self = try Self.deleteRepo(request.deleteRepo)
+        } else if request.hasStartCommit {
+            self = try Self.startCommit(request.startCommit)
+        } else if request.hasFinishCommit {
+            self = try Self.finishCommit(request.finishCommit)
+        } else if request.hasSquashCommitSet {
+            self = try Self.squash(request.squashCommitSet)
+        } else if request.hasCreateBranch {
+            self = try Self.createBranch(request.createBranch)
+        } else if request.hasDeleteBranch {
+            self = try Self.deleteBranch(request.deleteBranch)
+        } else if request.hasUpdateJobState || request.hasStopJob {
+            throw SpileError(.unimplemented, "jobs are not offered by this version of Spile")
+        } else if request.hasCreatePipelineV2 {
+            self = try Self.createPipeline(request.createPipelineV2, pipelines, as: principal)
+        } else {
+            throw SpileError.invalid("unrecognized transaction request type", remedy: "set one of its fields")
+        }
+    }
+
+    private static func createRepo(_ request: PfsV2_CreateRepoRequest) throws -> TransactionStep {
+        let key = try RepoKey(request.repo)
+        return TransactionStep { transaction in
+            try transaction.createRepo(key, description: request.description_p, update: request.update)
+            return Outcome()
+        }
+    }
+
+    private static func deleteRepo(_ request: PfsV2_DeleteRepoRequest) throws -> TransactionStep {
+        guard request.hasRepo else { throw SpileError.invalid("no repo specified") }
+        let key = try RepoKey(request.repo)
+        return TransactionStep { transaction in
+            if try transaction.catalog.repo(key) != nil { try transaction.refusePipelineRepo(key) }
+            return Outcome(deleted: try transaction.deleteRepo(key, force: request.force))
+        }
+    }
+
+    private static func startCommit(_ request: PfsV2_StartCommitRequest) throws -> TransactionStep {
+        let key = try BranchKey(request.branch)
+        let parent = request.hasParent ? PFSService.parent(request.parent, of: key) : nil
+        return TransactionStep { transaction in
+            let commit = try transaction.startCommit(on: key, parent: parent, description: request.description_p)
+            return Outcome(commit: commit.key.message)
+        }
+    }
+
+    private static func finishCommit(_ request: PfsV2_FinishCommitRequest) throws -> TransactionStep {
+        let handle = try PFSService.handle(request.hasCommit, request.commit)
+        return TransactionStep { transaction in
+            _ = try transaction.finishCommit(
+                handle, description: request.description_p, error: request.error, force: request.force)
+            return Outcome()
+        }
+    }
+
+    private static func squash(_ request: PfsV2_SquashCommitSetRequest) throws -> TransactionStep {
+        guard let id = try PFSService.removedSet(request.commitSet) else { return TransactionStep { _ in Outcome() } }
+        return TransactionStep { transaction in
+            try transaction.remove(set: id, by: .squash)
+            return Outcome()
+        }
+    }
+
+    private static func createBranch(_ request: PfsV2_CreateBranchRequest) throws -> TransactionStep {
+        guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
+        let key = try BranchKey(request.branch)
+        let change = try BranchChange(request, of: key)
+        return TransactionStep { transaction in
+            try transaction.createBranch(key, change)
+            return Outcome()
+        }
+    }
+
+    private static func deleteBranch(_ request: PfsV2_DeleteBranchRequest) throws -> TransactionStep {
+        guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
+        let key = try BranchKey(request.branch)
+        return TransactionStep { transaction in
+            try transaction.deleteBranch(key, force: request.force)
+            return Outcome()
+        }
+    }
+
+    private static func createPipeline(
+        _ request: PpsV2_CreatePipelineTransaction, _ pipelines: PipelineManager, as principal: Principal
+    ) throws -> TransactionStep {
+        let plain = request.createPipelineRequest
+        let prepared = try pipelines.prepare(
+            PipelineRequest(
+                spec: request.userJson.isEmpty ? try PPSService.text(plain) : request.userJson, update: plain.update,
+                reprocess: plain.reprocess),
+            as: principal)
+        return TransactionStep(pipeline: prepared.key) { transaction in
+            try pipelines.create(prepared, in: transaction)
+            return Outcome()
+        }
+    }
+}
