@@ -1,20 +1,26 @@
 import Core
 
-/// Cuts a run of bytes by its content (FastCDC family): a rolling gear hash over the last 64 bytes, looked at only
-/// between the least and the greatest chunk size. The state is started anew after each cut, so where a chunk ends
-/// depends on its own bytes alone.
-struct Chunker {
-    /// No chunk but the last of a file is shorter.
-    static let minimum = 256 << 10
-    /// Up to here a cut needs 21 zero bits, from here on 19: sizes gather round the mean.
+/// Where a run of bytes is cut by its content (FastCDC family, `docs/FORMAT.md`, Chunks). Whether a chunk ends behind a
+/// byte depends on the 64 bytes up to it and on the chunk's length alone, so equal bytes are cut alike wherever they
+/// stand.
+///
+/// Each place is judged twice: by a sieve over 16 bytes, which vector instructions compute for many places at once and
+/// which one place in 4096 passes, and there by a gear hash over 64 bytes.
+enum Chunker {
+    /// No chunk but the last of a file is shorter or of this length.
+    static let minimum = 512 << 10
+    /// Up to this length a cut is rarer, beyond it more frequent: lengths gather round the mean.
     static let normal = 1 << 20
     /// No chunk is longer.
     static let maximum = 4 << 20
-    /// Bytes the gear hash depends on.
+    /// Bytes that decide about a place; a chunk is never cut where it has fewer.
     static let window = 64
 
-    private static let strict: UInt64 = 1 << (64 - 21)
-    private static let loose: UInt64 = 1 << (64 - 19)
+    /// Sums below this pass the sieve.
+    private static let sieve: UInt16 = 16
+    /// Gear hashes below these cut, up to the normal length and beyond: with the sieve 21 and 19 zero bits.
+    private static let strict: UInt64 = 1 << (64 - 9)
+    private static let loose: UInt64 = 1 << (64 - 7)
 
     /// `gear[b]`: the first 8 bytes, big-endian, of SHA-256("spile gear 1" ++ b).
     static let gear: [UInt64] = (0..<256).map { byte in
@@ -22,88 +28,91 @@ struct Chunker {
         return text.withUnsafeBytes { BlockHash.sha256($0).words.0 }
     }
 
-    /// Bytes of the chunk seen so far.
-    private(set) var position = 0
-    private var state: UInt64 = 0
+    /// What the sieve multiplies the eight 16-bit words with, the last word's factor first: odd numbers made of the
+    /// first 16 bytes of SHA-256("spile sieve 1").
+    static let factors: SIMD8<UInt16> = {
+        let words = Array("spile sieve 1".utf8).withUnsafeBytes { BlockHash.sha256($0).words }
+        var factors = SIMD8<UInt16>()
+        for index in 0..<8 {
+            let word = index < 4 ? words.0 : words.1
+            factors[index] = UInt16(truncatingIfNeeded: word >> UInt64(48 - 16 * (index % 4))) | 1
+        }
+        return factors
+    }()
 
-    /// A chunk of which `position` bytes are known; `last` holds at least its last 64 bytes (all, if it is shorter).
-    init(resumingAt position: Int, last: UnsafeRawBufferPointer) {
-        self.position = position
-        let start = max(Self.minimum - Self.window, position - Self.window)
-        guard position > start else { return }
-        for byte in last[(last.count - (position - start))...] { state = (state << 1) &+ Self.gear[Int(byte)] }
+    /// The length at which a chunk ends, if it does behind one of its bytes `known..<count`. `bytes` points at byte
+    /// `start` of the chunk; from there to `count` all are there, and at least ``window`` of them before `known`, or all.
+    static func cut(_ bytes: UnsafeRawPointer, from start: Int, known: Int, count: Int) -> Int? {
+        let first = max(known, minimum) + 1
+        let last = min(count, maximum - 1)
+        if first <= last {
+            let chunk = bytes - start
+            if let cut = search(chunk, from: first, through: min(last, normal), below: strict) { return cut }
+            if let cut = search(chunk, from: max(first, normal + 1), through: last, below: loose) { return cut }
+        }
+        return count >= maximum ? maximum : nil
     }
 
-    init() {}
-
-    /// Takes bytes up to and including the next cut, or all. Returns how many were taken and whether the last ends the
-    /// chunk; the chunker is then ready for the next chunk.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer) -> (taken: Int, cut: Bool) {
-        let limit = min(bytes.count, Self.maximum - position)
-        var index = min(limit, max(0, Self.minimum - Self.window - position))
-        Self.gear.withUnsafeBufferPointer { gear in
-            let table = gear.baseAddress!
-            // Up to the minimum the hash only warms up.
-            let warm = min(limit, max(0, Self.minimum - position))
-            while index < warm {
-                state = (state << 1) &+ table[Int(bytes[index])]
-                index += 1
+    /// The first length in a range at which a chunk is cut.
+    private static func search(
+        _ chunk: UnsafeRawPointer, from first: Int, through last: Int, below bound: UInt64
+    ) -> Int? {
+        let factors = factors
+        var length = first
+        while length + 31 <= last {
+            if mayPass(chunk + length, factors) {
+                for one in length..<(length + 32) where isCut(chunk + one, factors, below: bound) { return one }
             }
+            length += 32
         }
-        var cut = false
-        if index < limit {
-            let middle = min(limit, max(index, Self.normal - position))
-            cut = roll(bytes, &index, to: middle, below: Self.strict)
-            if !cut { cut = roll(bytes, &index, to: limit, below: Self.loose) }
+        while length <= last {
+            if isCut(chunk + length, factors, below: bound) { return length }
+            length += 1
         }
-        if !cut, position + index == Self.maximum { cut = true }
-        if cut { self = Chunker() } else { position += index }
-        return (index, cut)
+        return nil
     }
 
-    /// Rolls from `index` to `end`; stops behind the first byte at which the hash falls below `bound`.
+    /// Whether any of 32 places from `end` on passes the sieve.
     @inline(__always)
-    private mutating func roll(
-        _ bytes: UnsafeRawBufferPointer, _ index: inout Int, to end: Int, below bound: UInt64
-    ) -> Bool {
-        guard index < end else { return false }
-        return Self.gear.withUnsafeBufferPointer { gear in
-            let table = gear.baseAddress!
-            let data = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
-            var hash = state
-            var at = index
-            // Four bytes a turn: the sums of table words do not wait for the hash, which keeps the chain short.
-            while at + 4 <= end {
-                let a = table[Int(data[at])]
-                let b = table[Int(data[at + 1])]
-                let c = table[Int(data[at + 2])]
-                let d = table[Int(data[at + 3])]
-                let ab = (a << 1) &+ b
-                let abc = (ab << 1) &+ c
-                let abcd = (abc << 1) &+ d
-                let one = (hash << 1) &+ a
-                let two = (hash << 2) &+ ab
-                let three = (hash << 3) &+ abc
-                let four = (hash << 4) &+ abcd
-                if min(min(one, two), min(three, four)) < bound {
-                    let offset = one < bound ? 1 : two < bound ? 2 : three < bound ? 3 : 4
-                    index = at + offset
-                    return true
-                }
-                hash = four
-                at += 4
-            }
-            while at < end {
-                hash = (hash << 1) &+ table[Int(data[at])]
-                at += 1
-                if hash < bound {
-                    index = at
-                    return true
-                }
-            }
-            state = hash
-            index = at
-            return false
+    private static func mayPass(_ end: UnsafeRawPointer, _ factors: SIMD8<UInt16>) -> Bool {
+        let even = sums(end, factors)
+        let odd = sums(end + 1, factors)
+        let least = even.replacing(with: odd, where: odd .< even)
+        return least.min() < sieve
+    }
+
+    /// The sieve's sums at `end` and every second place behind it.
+    @inline(__always)
+    private static func sums(_ end: UnsafeRawPointer, _ factors: SIMD8<UInt16>) -> SIMD16<UInt16> {
+        @inline(__always) func words(_ back: Int) -> SIMD16<UInt16> {
+            (end - back).loadUnaligned(as: SIMD16<UInt16>.self)
         }
+        var sum = words(2) &* factors[0]
+        sum &+= words(4) &* factors[1]
+        sum &+= words(6) &* factors[2]
+        sum &+= words(8) &* factors[3]
+        sum &+= words(10) &* factors[4]
+        sum &+= words(12) &* factors[5]
+        sum &+= words(14) &* factors[6]
+        sum &+= words(16) &* factors[7]
+        return sum
+    }
+
+    /// Whether a chunk that ends before `end` is cut there.
+    @inline(__always)
+    private static func isCut(_ end: UnsafeRawPointer, _ factors: SIMD8<UInt16>, below bound: UInt64) -> Bool {
+        var sum: UInt16 = 0
+        for index in 0..<8 {
+            let word = (end - 2 - 2 * index).loadUnaligned(as: UInt16.self)
+            sum &+= UInt16(littleEndian: word) &* factors[index]
+        }
+        return sum < sieve && gearHash(end) < bound
+    }
+
+    /// The gear hash of the 64 bytes before `end`.
+    private static func gearHash(_ end: UnsafeRawPointer) -> UInt64 {
+        var hash: UInt64 = 0
+        for index in -window..<0 { hash = (hash << 1) &+ gear[Int((end + index).load(as: UInt8.self))] }
+        return hash
     }
 }

@@ -14,7 +14,6 @@ final class ContentWriter {
 
     // The file being written.
     private var parts: PartsBuilder
-    private var chunker = Chunker()
     private var area: UnsafeMutableRawPointer?
     /// Chunk offset of the area's first byte, a multiple of the block size; what lies before is only in `fragments`.
     private var areaStart = 0
@@ -61,11 +60,9 @@ final class ContentWriter {
         filled = length - areaStart
         let bytes = UnsafeMutableRawBufferPointer(start: area, count: filled)
         try readFragments(from: areaStart, into: bytes)
-        chunker = Chunker(resumingAt: length, last: UnsafeRawBufferPointer(bytes))
     }
 
     private func startChunk() {
-        chunker = Chunker()
         areaStart = 0
         filled = 0
         stored = 0
@@ -92,12 +89,14 @@ final class ContentWriter {
             // In steps of a block, so that copying, cutting and hashing find the bytes in the cache.
             let room = BlockHash.blockSize - (areaStart + filled) % BlockHash.blockSize
             let step = bytes.slice(position..<min(bytes.count, position + room))
-            let (taken, cut) = chunker.scan(step)
-            (try openArea() + filled).copyMemory(from: step.baseAddress!, byteCount: taken)
-            filled += taken
-            position += taken
+            let area = try openArea()
+            let known = areaStart + filled
+            (area + filled).copyMemory(from: step.baseAddress!, byteCount: step.count)
+            let cut = Chunker.cut(area, from: areaStart, known: known, count: known + step.count)
+            filled = (cut ?? known + step.count) - areaStart
+            position += areaStart + filled - known
             hashFullBlocks()
-            if cut { try closeChunk() }
+            if cut != nil { try closeChunk() }
         }
     }
 
