@@ -74,7 +74,8 @@ import Testing
             let before = try Data(contentsOf: URL(fileURLWithPath: path))
             let error = #expect(throws: SpileError.self) { _ = try SQLiteCatalog(path: path) }
             #expect(error?.code == .failedPrecondition)
-            #expect(error?.message.contains("has schema 2, this program knows up to 1") == true)
+            let known = SQLiteCatalog.schemaVersion
+            #expect(error?.message.contains("has schema \(known + 1), this program knows up to \(known)") == true)
             #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         }
     }

@@ -8,6 +8,10 @@ enum SQLiteSchema {
             try database.execute(sql: first)
             try database.execute(sql: "PRAGMA user_version = 1")
         }
+        migrator.registerMigration("3 file sets") { database in
+            try database.execute(sql: fileSets)
+            try database.execute(sql: "PRAGMA user_version = 3")
+        }
         return migrator
     }
 
