@@ -68,7 +68,10 @@ for name in "$@"; do
         build) step build make build || finish ;;
         unit) step unit swift test || true ;;
         wire) step wire Scripts/check-wire.sh || true ;;
-        sdk) step sdk clients sdk test_sdk.py || true ;;
+        sdk)
+            step sdk clients sdk test_sdk.py || true
+            step filesets clients sdk test_sdk_filesets.py || true
+            ;;
         legacy) step legacy clients legacy test_legacy.py || true ;;
         cli) step cli clients sdk test_cli.py || true ;;
         demo) step demo demo || true ;;

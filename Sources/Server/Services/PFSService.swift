@@ -17,6 +17,8 @@ struct PFSService: Sendable {
         registerCommits(in: &routes)
         registerWrites(in: &routes)
         registerReads(in: &routes)
+        registerFileSets(in: &routes)
+        registerCache(in: &routes)
         registerAdministration(in: &routes)
     }
 }
