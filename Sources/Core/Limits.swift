@@ -10,4 +10,10 @@ package enum Limits {
     package static let pathBytes = 4096
     /// Longest datum tag, in bytes of UTF-8.
     package static let datumBytes = 256
+    /// Entries of the workers' cache (`pfs.md` §4.9).
+    package static let cacheEntries = 10_000
+    /// Largest value of a cache entry, in bytes: the cache lives in the catalog.
+    package static let cacheValueBytes = 1024 * 1024
+    /// Most path ranges that one answer of ShardFileSet holds.
+    package static let shards = 100_000
 }

@@ -18,6 +18,9 @@ final class Assembly: Sendable {
     let triggers: TriggerTimer
     private let pipelines: PipelineManager
     private let options: ServerOptions
+    private let contentKey: [UInt8]
+    /// Nil where plain HTTP is off.
+    let httpPlace: HTTPPlace?
     private let clusterID: String
     private let toolFolder: String
 
@@ -30,6 +33,8 @@ final class Assembly: Sendable {
         let clock = SystemClock()
         let randomness = SystemRandomness()
         clusterID = try Self.identity(of: catalog, randomness)
+        contentKey = try ContentURLs.key(of: catalog, randomness)
+        httpPlace = options.http == .off ? nil : HTTPPlace()
         let history = try History(
             catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger)
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
@@ -73,8 +78,24 @@ final class Assembly: Sendable {
         PPSService(manager: pipelines, logs: logs, history: history, transactions: transactions)
             .register(in: &routes)
         TransactionService(transactions).register(in: &routes)
+        let references = ContentReferences(
+            history: history, urls: ContentURLs(key: contentKey), place: httpPlace, host: options.httpHostOfURLs)
+        StorageService(history: history, references: references).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
+    }
+
+    /// What answers plain HTTP; nil where it is off. Its handlers run on `executor` where they may block.
+    func makeHTTPService(executor: IOExecutor) -> HTTPService? {
+        guard let httpPlace, let (host, port) = options.httpAddress else { return nil }
+        let history = history
+        return HTTPService(
+            host: host, port: port, mayMove: options.http == .besideCalls, place: httpPlace,
+            routes: [
+                HealthRoutes(check: { _ = try history.read { try $0.setting("prepared") } }, executor: executor),
+                ContentRoutes(history: history, urls: ContentURLs(key: contentKey), executor: executor),
+            ],
+            logger: logger)
     }
 
     func makeTransport() -> Routes.Transport {

@@ -11,6 +11,8 @@ struct Call: Sendable {
     let metadata: Metadata
     /// Whether the caller has gone. Also true for every call once the server shuts down.
     var isAbandoned: @Sendable () -> Bool = { false }
+    /// The address by which the caller reached the server, as the transport writes it; empty where nobody asked for it.
+    var localPeer = ""
 }
 
 /// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
@@ -58,7 +60,9 @@ struct Routes {
         let callers = callers
         register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
-                let call = try callers.call(request.metadata)
+                var open = try callers.call(request.metadata)
+                open.localPeer = context.localPeer
+                let call = open
                 let message = try await Self.single(request.messages, method)
                 return StreamingServerResponse { writer in
                     try await rpc {

@@ -17,22 +17,23 @@ package func runServer(_ options: ServerOptions) async throws {
     let assembly = try Assembly(folder: folder, options: options, logger: logger)
     let executor = IOExecutor(threads: options.threads)
     let transport = assembly.makeTransport()
-    // Ended in reverse: first the running code, which may still write, then the calls.
+    // Ended in reverse: first the running code, which may still write, then the calls, then the plain downloads.
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        .init(service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
+        .init(
+            service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
+        .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
+    ]
+    if let http = assembly.makeHTTPService(executor: executor) { services.insert(.init(service: http), at: 0) }
     var configuration = ServiceGroupConfiguration(
-        services: [
-            .init(
-                service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
-            .init(
-                service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
-            .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
-        ],
+        services: services,
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: logger)
     // A client that is gone without a word must not hold the server: after the grace time calls are cut.
     configuration.maximumGracefulShutdownDuration = .seconds(options.grace + 15)
-    let services = ServiceGroup(configuration: configuration)
+    let group = ServiceGroup(configuration: configuration)
     do {
-        try await services.run()
+        try await group.run()
     } catch {
         try? assembly.history.close()
         throw error
@@ -78,7 +79,12 @@ private struct CallService: Service {
 
     private func announce() async throws {
         guard let (text, _) = await transport.reachable() else { return }
-        print("spile is ready on \(text), data in \(options.dataFolder)")
+        var http = ""
+        if let place = assembly.httpPlace {
+            guard let port = await place.wait() else { return }
+            http = ", plain HTTP on port \(port)"
+        }
+        print("spile is ready on \(text), data in \(options.dataFolder)\(http)")
         fflush(nil)
     }
 }

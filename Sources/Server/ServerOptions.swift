@@ -9,6 +9,8 @@ package struct ServerOptions: Sendable {
     package var host: String
     /// 0 takes a free port; the line that says the server is ready names it.
     package var port: Int
+    /// Where plain HTTP is answered: health, and the contents behind references.
+    package var http: HTTPListener
     package var logLevel: Logger.Level
     /// Seconds that running code gets between SIGTERM and SIGKILL, when a pipeline stops and when the server does.
     package var grace: Double
@@ -16,14 +18,33 @@ package struct ServerOptions: Sendable {
     package var threads: Int
 
     package init(
-        dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, logLevel: Logger.Level = .info,
-        grace: Double = 10, threads: Int = 16
+        dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
+        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16
     ) {
         self.dataFolder = dataFolder
         self.host = host
         self.port = port
+        self.http = http
         self.logLevel = logLevel
         self.grace = grace
         self.threads = threads
+    }
+}
+
+extension ServerOptions {
+    /// Where plain HTTP is answered; nil where it is off. Port 0 is a free one.
+    var httpAddress: (host: String, port: Int)? {
+        switch http {
+        case .off: nil
+        case .besideCalls: (host, port == 0 || port == 65535 ? 0 : port + 1)
+        case .at(let host, let port): (host, port)
+        }
+    }
+
+    /// The host that URLs name, fit to stand in one; nil for the one by which a caller reached the server, because this
+    /// one listens on all.
+    var httpHostOfURLs: String? {
+        guard let host = httpAddress?.host, !["0.0.0.0", "::"].contains(host) else { return nil }
+        return host.contains(":") ? "[\(host)]" : host
     }
 }

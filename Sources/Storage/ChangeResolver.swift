@@ -23,7 +23,7 @@ struct ChangeResolver: ResolvedChanges {
     init(_ changes: ChangeSet, root: Root, nodes: NodeStore, content: ContentWriter) throws {
         self.root = root
         self.content = content
-        merge = try ChangeMerge(changes, slots: nodes.slots)
+        merge = try ChangeMerge(changes, nodes: nodes)
         lookup = TreeCursor(root, from: nil, upTo: nil, isBackward: false, nodes: nodes)
     }
 

@@ -31,6 +31,8 @@ struct Change: Sendable {
 enum ChangeRun: Sendable {
     case memory([Change])
     case spilled([Pointer])
+    /// A stored file set, read as it is needed.
+    case stored(FileSet)
 }
 
 /// Everything one stream changes: immutable, to be applied to any root, any number of times while the store is open.
@@ -54,6 +56,7 @@ struct ChangeMerge {
         var changes: [Change] = []
         var next = 0
         var nextSlot = 0
+        var trees: FileSetCursor?
     }
 
     private let slots: SlotStore
@@ -61,9 +64,12 @@ struct ChangeMerge {
     /// Marks met, with the run they stand in, whose range is not passed yet.
     private var marks: [(key: TreeKey, run: Int)] = []
 
-    init(_ set: ChangeSet, slots: SlotStore) throws {
-        self.slots = slots
-        sources = set.runs.map { Source(run: $0) }
+    init(_ set: ChangeSet, nodes: NodeStore) throws {
+        slots = nodes.slots
+        sources = set.runs.map { run in
+            guard case .stored(let set) = run else { return Source(run: run) }
+            return Source(run: run, trees: FileSetCursor(set, nodes: nodes))
+        }
         for index in sources.indices { try refill(index) }
     }
 
@@ -80,6 +86,7 @@ struct ChangeMerge {
             }
             let bytes = try slots.readVerified(pointers[sources[index].nextSlot]).bytes
             sources[index].changes = try SpilledRun.decode(bytes)
+        case .stored: sources[index].changes = try sources[index].trees?.next() ?? []
         }
         sources[index].nextSlot += 1
         sources[index].next = 0

@@ -15,6 +15,8 @@ extension CatalogReader {
 
     /// The commit that `handle` names. Throws `notFound` for a missing repo, branch or commit.
     package func existingCommit(_ handle: CommitHandle) throws -> CommitRecord {
+        // A file set's handle would not read as a commit's; what may be a file set asks for what is readable.
+        if handle.isFileSet { throw SpileError.repoNotFound(handle.repo) }
         let selector = try handle.selector()
         let repo = try existingRepo(handle.repo)
         switch selector {

@@ -136,7 +136,7 @@ extension History {
 
     /// The files of the commit that `handle` names, as they stand now.
     package func files(_ handle: CommitHandle, datum: String = "") throws -> CommitFiles {
-        try files(of: try read { try $0.existingCommit(handle) }, datum: datum)
+        try files(of: try readable(handle), datum: datum)
     }
 
     /// The files of the parent of `commit`, or of an empty commit where it has none.

@@ -31,6 +31,7 @@ extension History {
     /// The commit that `handle` names, once it is as far as `stage`. The handle is resolved once, before waiting.
     /// Throws `notFound`, or `commit … was deleted` if that happens meanwhile.
     package func commit(_ handle: CommitHandle, at stage: CommitStage) async throws -> CommitRecord {
+        if handle.isFileSet { return try readable(handle) }
         let first = try read { try $0.existingCommit(handle) }
         return try await wait(for: first, stage)
     }

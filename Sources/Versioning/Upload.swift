@@ -6,16 +6,16 @@ import Storage
 ///
 /// Owned by one task; calls block on disk. Nothing is visible before ``finish(metadata:)`` returns, and dropping an
 /// upload leaves only bytes that nothing refers to.
-package final class Upload {
-    fileprivate enum Target: Sendable {
+package final class Upload: FileOperations {
+    enum Target: Sendable {
         case openCommit(CommitKey)
         case newCommit(BranchKey)
     }
 
-    private let history: History
+    package let history: History
     private let principal: Principal
     private let target: Target
-    private let changes: ChangeWriter
+    package let changes: ChangeWriter
     private var isDone = false
 
     /// Decides where the stream goes; throws at once what could only fail at the end.
@@ -32,105 +32,10 @@ package final class Upload {
 
     deinit { if !isDone { changes.abandon() } }
 
-    /// Appends `bytes` to the file at `path`; none at all makes sure that the file exists.
-    package func add(path: String, datum: String, bytes: UnsafeRawBufferPointer) throws {
-        try changes.add(path: FilePath.validated(path), datum: try Self.tag(datum), bytes: bytes)
-    }
-
-    /// Removes the file at `path`, or everything below it where it ends in `/`. Missing targets are no error.
-    package func delete(path: String, datum: String) throws {
-        let isRoot = FilePath.clean(path) == "/"
-        let cleaned = isRoot ? "/" : try FilePath.validated(path)
-        if isRoot || FilePath.endsInSeparator(path) {
-            try changes.deleteTree(prefix: isRoot ? "/" : cleaned + "/", datum: try Self.tag(datum))
-        } else {
-            try changes.delete(path: cleaned, datum: try Self.tag(datum))
-        }
-    }
-
-    /// Copies a file or a directory by reference; a missing source copies nothing.
-    package func copy(from source: FileReference, to path: String, datum: String, append: Bool) throws {
-        let destination = try FilePath.clean(path) == "/" ? "/" : FilePath.validated(path)
-        let origin = FilePath.clean(source.path)
-        let root = try history.read { try $0.existingCommit(source.commit).readableRoot }
-        let tag = try Self.tag(datum)
-        var file = history.store.scan(root, from: .first(of: origin), upTo: .after(origin))
-        while let (key, entry) = try file.next() {
-            guard source.datum.isEmpty || source.datum == key.datum else { continue }
-            guard destination != "/" else { throw SpileError.domain("cannot copy a file to /: name the target file") }
-            try changes.put(entry, path: destination, datum: tag, append: append)
-        }
-        let below = origin == "/" ? "/" : origin + "/"
-        var tree = history.store.scan(root, from: .first(under: below), upTo: .after(under: below))
-        while let (key, entry) = try tree.next() {
-            guard source.datum.isEmpty || source.datum == key.datum else { continue }
-            let rest = FilePath.dropping(below.utf8.count, from: key.path)
-            let path = try FilePath.validated(destination == "/" ? "/\(rest)" : "\(destination)/\(rest)")
-            try changes.put(entry, path: path, datum: tag, append: append)
-        }
-    }
-
     /// Makes the changes durable and visible and returns the commit that holds them.
     package func finish(metadata: [String: String] = [:]) async throws -> CommitKey {
         isDone = true
-        let set = try changes.finish()
-        guard set.isLarge else {
-            let target = target
-            return try await history.transact(as: principal) { try Self.write(set, to: target, $0, metadata) }
-        }
-        return try await finishLarge(set, metadata: metadata)
-    }
-
-    /// A large set is applied here, beside the committer, and handed over as a finished tree; if the tree below it has
-    /// moved meanwhile it is applied again, and after a few times within the transaction, which always ends it.
-    private func finishLarge(_ set: ChangeSet, metadata: [String: String]) async throws -> CommitKey {
-        let target = target
-        for _ in 0..<3 {
-            let base = try history.read { try Self.base(of: target, $0) }
-            let root = try history.store.applyLarge(set, to: base)
-            let check = try ContentCheck(store: history.store, base: base, root: root)
-            do {
-                return try await history.transact(as: principal) {
-                    try Self.swap(from: base, to: root, check, target: target, $0, metadata)
-                }
-            } catch is BaseMoved {
-                continue
-            }
-        }
-        return try await history.transact(as: principal) { try Self.write(set, to: target, $0, metadata) }
-    }
-
-    // MARK: Inside the transaction
-
-    private static func write(
-        _ set: ChangeSet, to target: Target, _ transaction: HistoryTransaction, _ metadata: [String: String]
-    ) throws -> CommitKey {
-        try transaction.put(target, metadata) { base in
-            let root = try transaction.store.apply(set, to: base, through: transaction.slots)
-            return (root, nil)
-        }
-    }
-
-    /// Throws ``BaseMoved``, and thus leaves no trace, if the tree is no longer `base`.
-    private static func swap(
-        from base: Root, to root: Root, _ check: ContentCheck, target: Target, _ transaction: HistoryTransaction,
-        _ metadata: [String: String]
-    ) throws -> CommitKey {
-        try transaction.put(target, metadata) { current in
-            guard current.digest == base.digest else { throw BaseMoved() }
-            return (root, check)
-        }
-    }
-
-    private struct BaseMoved: Error {}
-
-    private static func base(of target: Target, _ catalog: any CatalogReader) throws -> Root {
-        switch target {
-        case .openCommit(let key): return try catalog.existingCommit(CommitHandle(key)).root
-        case .newCommit(let key):
-            let repo = try catalog.existingRepo(key.repo)
-            return try catalog.inheritedRoot(from: try catalog.branch(repo: repo.id, name: key.name)?.head)
-        }
+        return try await history.lay(try changes.finish(), over: target, metadata: metadata, as: principal)
     }
 
     // MARK: Choosing the target (`pfs.md` §4.6.1)
@@ -181,58 +86,5 @@ package final class Upload {
             }
         }
         return target
-    }
-
-    private static func tag(_ datum: String) throws -> String {
-        guard datum.utf8.count <= Limits.datumBytes, !datum.utf8.contains(where: { $0 < 32 }) else {
-            throw SpileError.invalid(
-                "datum \(FilePath.quoted(String(datum.prefix(80)))) is longer than \(Limits.datumBytes) bytes or holds "
-                    + "control characters")
-        }
-        return datum.isEmpty ? FilePath.defaultDatum : datum
-    }
-}
-
-extension HistoryTransaction {
-    fileprivate func put(
-        _ target: Upload.Target, _ metadata: [String: String],
-        _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
-    ) throws -> CommitKey {
-        switch target {
-        case .openCommit(let key): try addLayer(to: key, apply)
-        case .newCommit(let key): try addCommit(on: key, metadata: metadata, apply)
-        }
-    }
-
-    /// Changes the content of an open commit.
-    fileprivate func addLayer(
-        to key: CommitKey, _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
-    ) throws -> CommitKey {
-        guard var commit = try catalog.repo(key.repo).flatMap({ try catalog.commit(repo: $0.id, id: key.id) }) else {
-            throw SpileError.domain("commit \(key) was deleted")
-        }
-        try authorizeWrite(to: key.repo)
-        guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
-        commit.root = try apply(commit.root).root
-        try catalog.update(commit)
-        touch(repo: commit.repo)
-        return key
-    }
-
-    /// Makes one finished commit with the content.
-    fileprivate func addCommit(
-        on key: BranchKey, metadata: [String: String], _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
-    ) throws -> CommitKey {
-        let (branch, parent) = try prepareCommit(on: key, parent: nil)
-        let base =
-            if let parent, parent.error.isEmpty { try parent.readableRoot } else {
-                try catalog.inheritedRoot(from: parent?.sequence)
-            }
-        let (root, check) = try apply(base)
-        let error = try check?.error ?? ContentCheck(store: store, base: base, root: root).error
-        return try insertCommit(
-            on: branch, parent: parent, origin: .user, isOpen: false,
-            CommitContent(root: root, error: error, metadata: metadata)
-        ).key
     }
 }

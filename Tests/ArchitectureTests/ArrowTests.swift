@@ -12,7 +12,7 @@ private let rooms: [String: Set<String>] = [
     "API": ["SwiftProtobuf", "GRPCCore", "GRPCProtobuf"],
     "Server": [
         "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "GRPCCore", "GRPCNIOTransportHTTP2",
-        "GRPCProtobuf", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
+        "GRPCProtobuf", "Hummingbird", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
     ],
     "spile": [
         "Server", "API", "Core", "ArgumentParser", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "Logging",

@@ -79,7 +79,7 @@ final class ServerFolder: Sendable {
     func spawn(data: String? = nil, listen: String = "127.0.0.1:0") throws -> SpawnedProgram {
         let number = programs.withLock { $0.count }
         let program = try SpawnedProgram(
-            Self.executable(), ["server", "--data", data ?? self.data, "--listen", listen],
+            Self.executable(), ["server", "--data", data ?? self.data, "--listen", listen, "--http", "127.0.0.1:0"],
             errorsTo: "\(path)/server-\(number).log")
         programs.withLock { $0.append(program) }
         return program

@@ -106,7 +106,7 @@ extension History {
     }
 }
 
-extension Upload {
+extension FileOperations {
     func put(_ path: String, _ text: String, append: Bool = false) throws {
         if !append { try delete(path: path, datum: "") }
         try Array(text.utf8).withUnsafeBytes { try add(path: path, datum: "", bytes: $0) }

@@ -28,6 +28,8 @@ class Server:
         self.process: subprocess.Popen | None = None
         self.host = "127.0.0.1"
         self.port = 0
+        self.http = f"{self.host}:0"
+        self.http_port = 0
 
     @property
     def address(self) -> str:
@@ -38,7 +40,11 @@ class Server:
         # Always the same port: what a spout was told of the server still holds after a restart.
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [SPILE, "server", "--data", self.data, "--listen", f"{self.host}:{self.port}"], env=environment,
+                [
+                    SPILE, "server", "--data", self.data, "--listen", f"{self.host}:{self.port}",
+                    "--http", self.http,
+                ],
+                env=environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )
         lines: queue.Queue[str | None] = queue.Queue()
@@ -52,6 +58,8 @@ class Server:
             self.kill()
             raise RuntimeError(f"the server did not start; it printed {line!r}, and its log says:\n{self.log_text()}")
         self.port = int(ready[1])
+        http = re.search(r"plain HTTP on port (\d+)", line)
+        self.http_port = int(http[1]) if http else 0
         return self
 
     @staticmethod

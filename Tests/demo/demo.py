@@ -194,7 +194,7 @@ class Demo:
 
     def start_server(self) -> None:
         ready = threading.Event()
-        command = [SPILE, "server", "--data", self.path("data"), "--listen", f"127.0.0.1:{self.server_port}"]
+        command = [SPILE, "server", "--data", self.path("data"), "--listen", f"127.0.0.1:{self.server_port}", "--http", "off"]
         server = self.helper(
             "server", command, env=self.environment, on_line=lambda line: "is ready" in line and ready.set()
         )

@@ -12,6 +12,10 @@ enum SQLiteSchema {
             try database.execute(sql: second)
             try database.execute(sql: "PRAGMA user_version = 2")
         }
+        migrator.registerMigration("3 file sets") { database in
+            try database.execute(sql: fileSets)
+            try database.execute(sql: "PRAGMA user_version = 3")
+        }
         return migrator
     }
 

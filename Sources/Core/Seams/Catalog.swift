@@ -81,6 +81,12 @@ package protocol CatalogReader {
     func launch(_ key: PipelineKey) throws -> LaunchRecord?
     func launches() throws -> [LaunchRecord]
     func launch(tokenHash: Digest) throws -> LaunchRecord?
+
+    /// A file set, also one whose lease is over but whose row is still there: the caller looks at the clock.
+    func fileSet(_ id: FileSetID) throws -> FileSetRecord?
+    /// The roots of every file set that has a row, two of each, for marking; in no particular order.
+    func forEachFileSetRoot(_ body: (Root) throws -> Void) throws
+    func cacheEntry(_ key: String) throws -> CacheRecord?
 }
 
 /// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
@@ -129,4 +135,18 @@ package protocol CatalogWriter: CatalogReader {
     func deletePipeline(_ key: PipelineKey) throws
     func put(_ launch: LaunchRecord) throws
     func deleteLaunch(_ key: PipelineKey) throws
+
+    /// Inserts; a second one of the id throws `alreadyExists`.
+    func insert(_ fileSet: FileSetRecord) throws
+    /// Writes both ends of a file set's lease; the other fields never change.
+    func setLease(fileSet id: FileSetID, expiresAt: Instant, pinnedUntil: Instant) throws
+    /// Removes at most `limit` file sets that nothing keeps at `now`, the longest expired first; returns how many.
+    func removeExpiredFileSets(at now: Instant, limit: Int) throws -> Int
+    /// Inserts unless there is an entry of the key, and says whether it did. A file set that has no row throws.
+    func insert(_ entry: CacheRecord) throws -> Bool
+    func setUsed(cacheEntry key: String, at now: Instant) throws
+    /// Deletes the entries whose tag begins with `prefix`, byte by byte; empty: all. File sets they held expire again.
+    func deleteCacheEntries(tagPrefix prefix: String) throws
+    /// Deletes the entries that were not used for longest until there are at most `count`.
+    func trimCache(to count: Int) throws
 }

@@ -25,7 +25,9 @@ extension PFSService {
         routes.wait(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in
             let handle = try Self.handle(request.hasCommit, request.commit)
             let commit = try await history.commit(handle, at: CommitStage(request.wait))
-            return try history.read { try $0.view(commit).message }
+            var info = try history.read { try $0.view(commit).message }
+            if handle.isFileSet { info.commit.id = handle.text }
+            return info
         }
         routes.serverStream(Method.ListCommit.descriptor) { (request: PfsV2_ListCommitRequest, _, writer) in
             let query = try CommitQuery(request)

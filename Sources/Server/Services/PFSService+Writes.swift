@@ -35,7 +35,7 @@ extension PFSService {
         _ = try await upload.finish()
     }
 
-    private static func apply(_ message: PfsV2_ModifyFileRequest, to upload: Upload) throws {
+    static func apply(_ message: PfsV2_ModifyFileRequest, to upload: some FileOperations) throws {
         switch message.body {
         case .addFile(let file): try add(file, to: upload)
         case .deleteFile(let file): try upload.delete(path: file.path, datum: file.datum)
@@ -48,7 +48,7 @@ extension PFSService {
         }
     }
 
-    private static func add(_ file: PfsV2_AddFile, to upload: Upload) throws {
+    private static func add(_ file: PfsV2_AddFile, to upload: some FileOperations) throws {
         switch file.source {
         case .raw(let bytes):
             try bytes.value.withUnsafeBytes { try upload.add(path: file.path, datum: file.datum, bytes: $0) }

@@ -19,6 +19,8 @@ struct PFSService: Sendable {
         registerRemoval(in: &routes)
         registerWrites(in: &routes)
         registerReads(in: &routes)
+        registerFileSets(in: &routes)
+        registerCache(in: &routes)
         registerAdministration(in: &routes)
     }
 }

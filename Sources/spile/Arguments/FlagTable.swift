@@ -168,7 +168,7 @@ enum FlagTable {
         ("delete defaults", "cluster project= regenerate reprocess dry-run"),
         ("delete all", ""),
         ("fsck", "fix:f zombie= zombie-all P"),
-        ("server", "data= listen= log-level="),
+        ("server", "data= listen= http= log-level="),
     ]
 
     /// Nouns that also answer to a plural.

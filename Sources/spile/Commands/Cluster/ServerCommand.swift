@@ -17,22 +17,34 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "HOST:PORT to listen on; port 0 takes a free one.")
     var listen = "127.0.0.1:30650"
     @Option(
+        parsing: .unconditional,
+        help: "HOST:PORT for plain HTTP, or off (default: the host and the port behind those of --listen).")
+    var http: String?
+    @Option(
         name: .customLong("log-level"), parsing: .unconditional,
         help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let place = try Address(listen, allowsPortZero: true)
-        guard place.kind == .plain, listen.range(of: "://") == nil else {
-            throw Failure("--listen \(listen) is not HOST:PORT, such as 127.0.0.1:30650")
-        }
+        let place = try Self.place(listen, of: "--listen")
         let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
         guard levels.contains(logLevel) else {
             throw Failure("unknown log level \"\(logLevel)\": use one of \(levels.joined(separator: ", "))")
         }
         let folder = try Self.dataFolder(data, .process)
-        try await launchServer(dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel)
+        let http = try self.http.flatMap { $0 == "off" ? nil : try Self.place($0, of: "--http") }
+        try await launchServer(
+            dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
+            logLevel: logLevel)
+    }
+
+    private static func place(_ text: String, of flag: String) throws -> Address {
+        let place = try Address(text, allowsPortZero: true)
+        guard place.kind == .plain, text.range(of: "://") == nil else {
+            throw Failure("\(flag) \(text) is not HOST:PORT, such as 127.0.0.1:30650")
+        }
+        return place
     }
 
     /// The flag, else `SPILE_DATA`, else a folder below the home folder.
