@@ -51,21 +51,31 @@ extension PPSService {
             try call.refuseTransaction()
             var options = JSONEncodingOptions()
             options.useDeterministicOrdering = true
-            _ = try await manager.create(
+            _ = try await create(
                 PipelineRequest(
                     spec: try request.jsonString(options: options), update: request.update,
                     reprocess: request.reprocess, dryRun: request.dryRun),
-                as: call.principal)
+                call)
             return Google_Protobuf_Empty()
         }
         routes.unary(Method.CreatePipelineV2.descriptor) { (request: PpsV2_CreatePipelineV2Request, call) in
             try call.refuseTransaction()
-            let effective = try await manager.create(
+            let effective = try await create(
                 PipelineRequest(
                     spec: request.createPipelineRequestJson, update: request.update, reprocess: request.reprocess,
                     dryRun: request.dryRun),
-                as: call.principal)
+                call)
             return PpsV2_CreatePipelineV2Response.with { $0.effectiveCreatePipelineRequestJson = effective }
+        }
+    }
+
+    /// A spec that cannot be read is told by the request's field, too (`pps.md` §0).
+    private func create(_ request: PipelineRequest, _ call: Call) async throws -> String {
+        do {
+            return try await manager.create(request, as: call.principal)
+        } catch let error as SpileError where error.code == .invalidArgument {
+            let field = "create_pipeline_v2_request.create_pipeline_request_json"
+            throw error.with(.field(field, description: error.message))
         }
     }
 
