@@ -10,7 +10,7 @@ extension PFSService {
             try call.refuseTransaction()
             guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
             let key = try BranchKey(request.branch)
-            let head = try request.hasHead ? Self.head(request.head, of: key) : nil
+            let head = try request.hasHead ? Self.head(request.head, of: key).map(history.pinned) : nil
             try Self.refuseDerivation(request)
             try await history.transact(as: call.principal) { try $0.createBranch(key, head: head, provenance: []) }
             return Google_Protobuf_Empty()

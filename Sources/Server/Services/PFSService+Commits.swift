@@ -9,7 +9,7 @@ extension PFSService {
         routes.unary(Method.StartCommit.descriptor) { (request: PfsV2_StartCommitRequest, call) in
             try call.refuseTransaction()
             let key = try BranchKey(request.branch)
-            let parent = request.hasParent ? try Self.parent(request.parent, of: key) : nil
+            let parent = try request.hasParent ? Self.parent(request.parent, of: key).map(history.pinned) : nil
             let commit = try await history.transact(as: call.principal) {
                 try $0.startCommit(on: key, parent: parent, description: request.description_p)
             }
