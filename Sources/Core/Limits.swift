@@ -10,4 +10,8 @@ package enum Limits {
     package static let pathBytes = 4096
     /// Longest datum tag, in bytes of UTF-8.
     package static let datumBytes = 256
+    /// Most metadata of one thing, keys and values together, in bytes.
+    package static let metadataBytes = 1024 * 1024
+    /// Most edits in one call of EditMetadata.
+    package static let metadataEdits = 10_000
 }

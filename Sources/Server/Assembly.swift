@@ -68,6 +68,7 @@ final class Assembly: Sendable {
         var routes = Routes(callers: Callers(history: history))
         PFSService(history: history).register(in: &routes)
         PPSService(manager: pipelines, logs: logs, history: history).register(in: &routes)
+        MetadataService(history: history).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

@@ -168,6 +168,7 @@ enum FlagTable {
         ("delete defaults", "cluster project= regenerate reprocess dry-run"),
         ("delete all", ""),
         ("fsck", "fix:f zombie= zombie-all P"),
+        ("edit metadata", "P"),
         ("server", "data= listen= log-level="),
     ]
 

@@ -162,7 +162,8 @@ struct ValidateVerb: ParsableCommand {
 
 struct EditVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "edit", abstract: "Change a pipeline's spec in an editor.", subcommands: [EditPipeline.self])
+        commandName: "edit", abstract: "Change a pipeline's spec in an editor, or the metadata of things.",
+        subcommands: [EditPipeline.self, EditMetadata.self])
 }
 
 struct NextVerb: ParsableCommand {
