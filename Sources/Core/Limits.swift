@@ -14,4 +14,6 @@ package enum Limits {
     package static let metadataBytes = 1024 * 1024
     /// Most edits in one call of EditMetadata.
     package static let metadataEdits = 10_000
+    /// Most commits or branches that one walk of provenance visits, whatever the caller allows.
+    package static let walkedMost = 1_000_000
 }

@@ -58,6 +58,9 @@ package protocol CatalogReader {
     func children(of sequence: Int64, limit: Int) throws -> [CommitName]
     /// Commits whose direct provenance holds this one: the newest `limit` of them, newest first.
     func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName]
+    /// Sequence numbers of the commits whose direct provenance holds this one: at most `limit`, oldest first, those
+    /// beyond `cursor`.
+    func derived(from sequence: Int64, beyond cursor: Int64?, limit: Int) throws -> [Int64]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
     /// Every root that a commit names, for marking and checking; `body` gets them oldest first.

@@ -17,6 +17,7 @@ struct PFSService: Sendable {
         registerCommits(in: &routes)
         registerWrites(in: &routes)
         registerReads(in: &routes)
+        registerWalks(in: &routes)
         registerAdministration(in: &routes)
     }
 }
