@@ -15,6 +15,7 @@ final class Assembly: Sendable {
     let logger: Logger
     let supervisor: Supervisor
     let logs: LogStore
+    let urls: URLFetcher
     private let pipelines: PipelineManager
     private let options: ServerOptions
     private let clusterID: String
@@ -24,6 +25,8 @@ final class Assembly: Sendable {
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
         self.options = options
         self.logger = logger
+        urls = try URLFetcher(
+            folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
         let catalog = try SQLiteCatalog(path: folder.catalog)
         let store = try Store(objects: try LocalDisk(folder: folder.segments))
         let clock = SystemClock()
@@ -66,7 +69,7 @@ final class Assembly: Sendable {
 
     func makeRouter() -> RPCRouter<Routes.Transport> {
         var routes = Routes(callers: Callers(history: history))
-        PFSService(history: history).register(in: &routes)
+        PFSService(history: history, urls: urls).register(in: &routes)
         PPSService(manager: pipelines, logs: logs, history: history).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)

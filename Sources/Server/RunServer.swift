@@ -33,9 +33,11 @@ package func runServer(_ options: ServerOptions) async throws {
     do {
         try await services.run()
     } catch {
+        await assembly.urls.close()
         try? assembly.history.close()
         throw error
     }
+    await assembly.urls.close()
     try assembly.history.close()
     executor.stop()
     logger.info("the server has stopped")

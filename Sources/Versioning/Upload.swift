@@ -13,7 +13,7 @@ package final class Upload {
     }
 
     private let history: History
-    private let principal: Principal
+    let principal: Principal
     private let target: Target
     private let changes: ChangeWriter
     private var isDone = false

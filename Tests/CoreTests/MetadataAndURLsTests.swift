@@ -54,3 +54,33 @@ import Testing
         #expect(try picker("master.3^").description == "default/r@master.3^1")
     }
 }
+
+@Suite struct SourceURLTests {
+    @Test func `the scheme says what a URL is`() throws {
+        #expect(try SourceURL("http://h/x").scheme == .http)
+        #expect(try SourceURL("HTTPS://h/x").scheme == .https)
+        #expect(try SourceURL("file:///x").scheme == .file)
+        for scheme in ["s3", "gs", "gcs", "azblob", "wasb", "minio", "test-minio"] {
+            #expect(try SourceURL("\(scheme)://bucket/key").scheme == .objectStore(scheme))
+        }
+    }
+
+    @Test(arguments: [
+        ("ftp://h/x", "unrecognized scheme \"ftp\""), ("x", "is not a URL"), ("://h", "is not a URL"),
+        ("", "not a URL"),
+        ("http:/h", "is not a URL"), ("http://h/a b", "blanks or control characters"),
+        ("http://h/\r\nX: y", "blanks or control characters"),
+    ])
+    func `what is no URL, or one of an unknown kind, is refused`(text: String, part: String) {
+        let error = #expect(throws: SpileError.self) { try SourceURL(text) }
+        #expect(error?.code == .invalidArgument)
+        #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `messages show no password`() throws {
+        let url = try SourceURL("https://me:secret@host/a@b?c=d")
+        #expect(url.description == "\"https://…@host/a@b?c=d\"")
+        let error = #expect(throws: SpileError.self) { try SourceURL("ftp://me:secret@host/") }
+        #expect(error?.message.contains("secret") == false)
+    }
+}

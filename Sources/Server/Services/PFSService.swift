@@ -7,6 +7,8 @@ import Versioning
 /// `pfs_v2.API`: messages to calls of ``History`` and back. One extension per noun.
 struct PFSService: Sendable {
     let history: History
+    /// What `add_file` fetches from URLs.
+    let urls: any URLSource
 
     typealias Method = PfsV2_API.Method
 

@@ -169,7 +169,7 @@ enum FlagTable {
         ("delete all", ""),
         ("fsck", "fix:f zombie= zombie-all P"),
         ("edit metadata", "P"),
-        ("server", "data= listen= log-level="),
+        ("server", "data= listen= log-level= allow-file-urls="),
     ]
 
     /// Nouns that also answer to a plural.

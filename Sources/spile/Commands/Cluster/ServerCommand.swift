@@ -20,6 +20,12 @@ struct ServerCommand: AsyncParsableCommand {
         name: .customLong("log-level"), parsing: .unconditional,
         help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
+    @Option(
+        name: .customLong("allow-file-urls"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Let clients put files of this machine from below this folder, by file:// URLs. Repeat it.",
+            valueName: "folder"))
+    var allowFileURLs: [String] = []
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -32,7 +38,9 @@ struct ServerCommand: AsyncParsableCommand {
             throw Failure("unknown log level \"\(logLevel)\": use one of \(levels.joined(separator: ", "))")
         }
         let folder = try Self.dataFolder(data, .process)
-        try await launchServer(dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel)
+        try await launchServer(
+            dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel,
+            fileURLFolders: allowFileURLs)
     }
 
     /// The flag, else `SPILE_DATA`, else a folder below the home folder.
