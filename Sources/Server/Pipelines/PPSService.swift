@@ -195,6 +195,9 @@ extension PPSService {
             let key = PipelineKey(request.pipeline)
             _ = try manager.inspect(project: key.project, name: key.name, as: call.principal)
         }
+        routes.serverStream(Method.ListTask.descriptor) {
+            (_: Taskapi_ListTaskRequest, _, _: RPCWriter<Taskapi_TaskInfo>) in
+        }
         routes.serverStream(Method.ListJobSet.descriptor) {
             (_: PpsV2_ListJobSetRequest, _, _: RPCWriter<PpsV2_JobSetInfo>) in
         }

@@ -169,6 +169,7 @@ enum FlagTable {
         ("delete all", ""),
         ("fsck", "fix:f zombie= zombie-all P"),
         ("edit metadata", "P"),
+        ("list task", "namespace:n= group:g= RO"),
         ("server", "data= listen= log-level= allow-file-urls="),
     ]
 

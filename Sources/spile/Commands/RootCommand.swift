@@ -67,7 +67,7 @@ struct ListVerb: ParsableCommand {
         commandName: "list", abstract: "List files, commits, branches, repos, projects, pipelines, jobs and more.",
         subcommands: [
             ListFile.self, ListCommit.self, ListBranch.self, ListRepo.self, ListProject.self, ListPipeline.self,
-            ListJob.self, ListDatum.self, ListSecret.self, ListTransaction.self,
+            ListJob.self, ListDatum.self, ListSecret.self, ListTransaction.self, ListTask.self,
         ])
 }
 
