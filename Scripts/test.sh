@@ -42,9 +42,13 @@ finish() {
     exit 0
 }
 
-# clients ENVIRONMENT FILE
+# clients ENVIRONMENT FILE...
 # shellcheck disable=SC2317  # called through `step`
-clients() { ".venv-$1/bin/python" -m pytest -q -p no:cacheprovider "Tests/clients/$2"; }
+clients() {
+    local python=".venv-$1/bin/python"
+    shift
+    "$python" -m pytest -q -p no:cacheprovider "${@/#/Tests/clients/}"
+}
 
 # Twice: the second run has to find the first one's data and go on from there, and its spouts are killed on the way.
 # shellcheck disable=SC2317  # called through `step`
@@ -68,9 +72,9 @@ for name in "$@"; do
         build) step build make build || finish ;;
         unit) step unit swift test || true ;;
         wire) step wire Scripts/check-wire.sh || true ;;
-        sdk) step sdk clients sdk test_sdk.py || true ;;
+        sdk) step sdk clients sdk test_sdk.py test_sdk_more.py || true ;;
         legacy) step legacy clients legacy test_legacy.py || true ;;
-        cli) step cli clients sdk test_cli.py || true ;;
+        cli) step cli clients sdk test_cli.py test_cli_more.py || true ;;
         demo) step demo demo || true ;;
         *)
             echo "test: unknown step '$name'" >&2
