@@ -114,7 +114,13 @@ let package = Package(
         .testTarget(name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "PipelinesTests", dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends"]),
         .testTarget(name: "BackendsTests", dependencies: ["Backends", "Simulation", "Core"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "API", "Core", "Simulation"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "API", "Core", "Simulation",
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+            ]
+        ),
         .testTarget(name: "CommandTests", dependencies: ["spile"]),
     ],
     swiftLanguageModes: [.v6]
