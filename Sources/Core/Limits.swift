@@ -16,4 +16,10 @@ package enum Limits {
     package static let cacheValueBytes = 1024 * 1024
     /// Most path ranges that one answer of ShardFileSet holds.
     package static let shards = 100_000
+    /// Most metadata of one thing, keys and values together, in bytes.
+    package static let metadataBytes = 1024 * 1024
+    /// Most edits in one call of EditMetadata.
+    package static let metadataEdits = 10_000
+    /// Most commits or branches that one walk of provenance visits, whatever the caller allows.
+    package static let walkedMost = 1_000_000
 }

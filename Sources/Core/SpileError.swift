@@ -36,6 +36,14 @@ package struct SpileError: Error, Sendable, CustomStringConvertible {
         case `internal`
     }
 
+    /// What a program can act on without reading the text; sent as one of the messages of `google.rpc`.
+    package enum Detail: Sendable, Equatable {
+        /// The thing that is not as it has to be.
+        case resource(type: String, name: String, description: String)
+        /// The field of the request that is wrong, by its path, and why.
+        case field(String, description: String)
+    }
+
     package let code: Code
     /// One sentence or fragment, without a full stop at the end.
     package let message: String
@@ -43,17 +51,20 @@ package struct SpileError: Error, Sendable, CustomStringConvertible {
     package let remedy: String
     /// The failure underneath, if this one wraps another.
     package let cause: (any Error)?
+    /// What programs read beside the text.
+    package let detail: Detail?
     package let file: StaticString
     package let line: UInt
 
     package init(
-        _ code: Code, _ message: String, remedy: String = "", cause: (any Error)? = nil,
+        _ code: Code, _ message: String, remedy: String = "", cause: (any Error)? = nil, detail: Detail? = nil,
         file: StaticString = #fileID, line: UInt = #line
     ) {
         self.code = code
         self.message = message
         self.remedy = remedy
         self.cause = cause
+        self.detail = detail
         self.file = file
         self.line = line
     }
@@ -70,7 +81,13 @@ package struct SpileError: Error, Sendable, CustomStringConvertible {
 
     /// The same failure seen from further out: `outer: inner`, the inner code kept.
     package func wrapped(_ outer: String) -> SpileError {
-        SpileError(code, "\(outer): \(message)", remedy: remedy, cause: cause, file: file, line: line)
+        SpileError(
+            code, "\(outer): \(message)", remedy: remedy, cause: cause, detail: detail, file: file, line: line)
+    }
+
+    /// The same failure with a detail.
+    package func with(_ detail: Detail) -> SpileError {
+        SpileError(code, message, remedy: remedy, cause: cause, detail: detail, file: file, line: line)
     }
 }
 

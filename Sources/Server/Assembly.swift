@@ -16,6 +16,7 @@ final class Assembly: Sendable {
     let supervisor: Supervisor
     let logs: LogStore
     let triggers: TriggerTimer
+    let urls: URLFetcher
     private let pipelines: PipelineManager
     private let options: ServerOptions
     private let contentKey: [UInt8]
@@ -28,6 +29,8 @@ final class Assembly: Sendable {
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
         self.options = options
         self.logger = logger
+        urls = try URLFetcher(
+            folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
         let catalog = try SQLiteCatalog(path: folder.catalog)
         let store = try Store(objects: try LocalDisk(folder: folder.segments))
         let clock = SystemClock()
@@ -74,13 +77,14 @@ final class Assembly: Sendable {
     func makeRouter() -> RPCRouter<Routes.Transport> {
         var routes = Routes(callers: Callers(history: history))
         let transactions = Transactions(history: history, pipelines: pipelines)
-        PFSService(history: history, transactions: transactions).register(in: &routes)
+        PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(manager: pipelines, logs: logs, history: history, transactions: transactions)
             .register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(
             history: history, urls: ContentURLs(key: contentKey), place: httpPlace, host: options.httpHostOfURLs)
         StorageService(history: history, references: references).register(in: &routes)
+        MetadataService(history: history).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

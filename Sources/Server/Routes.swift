@@ -33,7 +33,9 @@ struct Routes {
         register(method) { (request: StreamingServerRequest<Input>, _) in
             try await rpc {
                 let call = try callers.call(request.metadata)
-                let answer = try await handler(try await Self.single(request.messages, method), call)
+                let message: Input = try await Self.single(request.messages, method)
+                try call.checkReader(of: message)
+                let answer = try await handler(message, call)
                 return StreamingServerResponse(single: ServerResponse(message: answer))
             }
         }
@@ -48,6 +50,7 @@ struct Routes {
             try await rpc {
                 let call = try callers.call(request.metadata)
                 let message = try await Self.single(request.messages, method)
+                try call.checkReader(of: message)
                 let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
                 return StreamingServerResponse(single: ServerResponse(message: answer))
             }
@@ -64,6 +67,7 @@ struct Routes {
                 open.localPeer = context.localPeer
                 let call = open
                 let message = try await Self.single(request.messages, method)
+                try call.checkReader(of: message)
                 return StreamingServerResponse { writer in
                     try await rpc {
                         try await Self.endingWithCaller(context) { try await handler(message, call, writer) }

@@ -35,9 +35,11 @@ package func runServer(_ options: ServerOptions) async throws {
     do {
         try await group.run()
     } catch {
+        await assembly.urls.close()
         try? assembly.history.close()
         throw error
     }
+    await assembly.urls.close()
     try assembly.history.close()
     executor.stop()
     logger.info("the server has stopped")

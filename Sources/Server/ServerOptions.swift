@@ -16,10 +16,12 @@ package struct ServerOptions: Sendable {
     package var grace: Double
     /// Threads for calls that may block on disk.
     package var threads: Int
+    /// Folders of this machine whose files clients may put by `file://` URLs; none by default.
+    package var fileURLFolders: [String]
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
-        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16
+        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = []
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -28,6 +30,7 @@ package struct ServerOptions: Sendable {
         self.logLevel = logLevel
         self.grace = grace
         self.threads = threads
+        self.fileURLFolders = fileURLFolders
     }
 }
 

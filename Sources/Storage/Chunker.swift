@@ -41,7 +41,7 @@ enum Chunker {
     }()
 
     /// The length at which a chunk ends, if it does behind one of its bytes `known..<count`. `bytes` points at byte
-    /// `start` of the chunk; from there to `count` all are there, and at least ``window`` of them before `known`, or all.
+    /// `start` of the chunk; from there to `count` all are there, at least ``window`` of them before `known`, or all.
     static func cut(_ bytes: UnsafeRawPointer, from start: Int, known: Int, count: Int) -> Int? {
         let first = max(known, minimum) + 1
         let last = min(count, maximum - 1)

@@ -248,6 +248,22 @@ final class SlotStore: Sendable {
         }
     }
 
+    // MARK: All slots
+
+    /// All segments there are now, oldest first.
+    func segmentIDs() -> [UInt64] { state.withLock { Set($0.sealed.keys).union($0.open.keys).sorted() } }
+
+    /// A segment's directory as it stands now; nil if the segment is gone.
+    func records(of id: UInt64) throws -> [SlotRecord]? {
+        if let open = state.withLock({ $0.open[id] }) { return open.state.withLock { $0.records } }
+        do {
+            return try sealedSegment(id).records
+        } catch let error as SpileError where error.code == .notFound {
+            if state.withLock({ $0.sealed[id] == nil }) { return nil }
+            throw SegmentFormat.damaged(id, "it is not there")
+        }
+    }
+
     // MARK: Figures
 
     func addStatistics(to statistics: inout StoreStatistics) {

@@ -15,7 +15,8 @@ package struct PathRange: Sendable {
 }
 
 extension CommitFiles {
-    /// The files and directories that match `glob`, in order. Descends only where a match can be.
+    /// The files and directories that match `glob`, in order. Reads only what begins as every match does, and descends
+    /// only where a match can be.
     package func glob(
         _ glob: Glob, range: PathRange = PathRange(), _ body: (FileView) async throws -> Bool
     ) async throws {
@@ -27,13 +28,9 @@ extension CommitFiles {
         let base = String(prefix[...(prefix.lastIndex(of: "/") ?? prefix.startIndex)])
         let depth = glob.depth
         try await traverse(
-            base, upTo: .after(under: base),
-            descend: { directory in
-                (FilePath.has(directory, prefix: prefix) || FilePath.has(prefix, prefix: directory))
-                    && (depth.map { Self.separators(directory) <= $0 } ?? true)
-            },
+            base, prefix: prefix,
+            descend: { directory in depth.map { Self.separators(directory) <= $0 } ?? true },
             { view in
-                guard FilePath.has(view.path, prefix: prefix) else { return true }
                 guard range.contains(view.path), glob.matches(view.path) else { return true }
                 return try await body(view)
             })

@@ -42,13 +42,16 @@ extension CommitFiles {
         return true
     }
 
-    /// Walks in order and lets `descend` choose which directories to enter: others cost nothing.
+    /// Walks what begins with `prefix`, which begins with the directory `base`, in order, and lets `descend` choose
+    /// which directories to enter: others cost nothing.
     func traverse(
-        _ base: String, upTo: TreeKey, descend: (String) -> Bool, _ body: (FileView) async throws -> Bool
+        _ base: String, prefix: String, descend: (String) -> Bool, _ body: (FileView) async throws -> Bool
     ) async throws {
-        var cursor = store.scan(root, from: .first(under: base), upTo: upTo)
+        var cursor = store.scan(root, from: .first(of: prefix), upTo: .after(under: base))
         var open = [base]
         while let (key, entry) = try cursor.next() {
+            // Sorted: whatever else begins with the prefix came before.
+            guard FilePath.has(key.path, prefix: prefix) else { return }
             guard accepts(key) else { continue }
             while open.count > 1 && !FilePath.has(key.path, prefix: open[open.count - 1]) { open.removeLast() }
             var skipped = false
@@ -84,7 +87,7 @@ extension CommitFiles {
     private func walkForward(_ top: FileView, _ marker: String, _ body: (FileView) async throws -> Bool) async throws {
         guard marker.isEmpty else { return try await walkAfter(marker, top.path, body) }
         guard try await body(top) else { return }
-        try await traverse(top.path, upTo: .after(under: top.path), descend: { _ in true }, body)
+        try await traverse(top.path, prefix: top.path, descend: { _ in true }, body)
     }
 
     /// Goes on after an entry: the directories above the marker were reported before it.

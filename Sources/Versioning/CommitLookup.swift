@@ -17,15 +17,20 @@ extension CatalogReader {
     package func existingCommit(_ handle: CommitHandle) throws -> CommitRecord {
         // A file set's handle would not read as a commit's; what may be a file set asks for what is readable.
         if handle.isFileSet { throw SpileError.repoNotFound(handle.repo) }
-        let selector = try handle.selector()
-        let repo = try existingRepo(handle.repo)
-        switch selector {
-        case .ancestor(let base, let back):
-            return try ancestor(of: try start(base, in: repo, handle), back: back, handle)
-        case .fromRoot(let branch, let number, let back):
-            let chain = try lineage(of: try start(.branch(branch), in: repo, handle))
-            guard number <= chain.count else { throw invalidOffset(handle) }
-            return chain[chain.count - number + back]
+        return try existingCommit(CommitPicker(handle))
+    }
+
+    /// The commit that `picker` names. Throws `notFound` for a missing repo, branch or commit.
+    ///
+    /// Going `back` costs a look-up a step, counting from the start of a branch one or two a commit of the branch, and
+    /// holds one or two commits at a time.
+    package func existingCommit(_ picker: CommitPicker) throws -> CommitRecord {
+        let repo = try existingRepo(picker.repo)
+        let start = try start(picker.base, in: repo)
+        switch picker.base {
+        case .head, .id: return try ancestor(of: start, back: picker.back, picker)
+        case .root(_, let offset):
+            return try ancestor(of: fromRoot(of: start, offset: offset, picker), back: picker.back, picker)
         }
     }
 
@@ -37,40 +42,44 @@ extension CatalogReader {
         return commit
     }
 
-    private func start(
-        _ base: CommitSelector.Base, in repo: RepoRecord, _ handle: CommitHandle
-    ) throws -> CommitRecord {
+    private func start(_ base: CommitPicker.Base, in repo: RepoRecord) throws -> CommitRecord {
         switch base {
-        case .branch(let name):
-            guard let branch = try branch(repo: repo.id, name: name), let head = branch.head else {
-                throw SpileError.branchNotFound(repo.key.branch(name))
+        case .head(let key), .root(let key, _):
+            guard let branch = try branch(repo: repo.id, name: key.name), let head = branch.head else {
+                throw SpileError.branchNotFound(key)
             }
             return try knownCommit(head)
-        case .id(let id):
-            if let commit = try commit(repo: repo.id, id: id) { return commit }
-            if let alias = try alias(of: id, in: repo.id) { return alias }
-            throw SpileError.commitNotFound(CommitHandle(repo.key.commit(id)))
+        case .id(let key):
+            if let commit = try commit(repo: repo.id, id: key.id) { return commit }
+            if let alias = try alias(of: key.id, in: repo.id) { return alias }
+            throw SpileError.commitNotFound(CommitHandle(key))
         }
     }
 
-    private func ancestor(of commit: CommitRecord, back: Int, _ handle: CommitHandle) throws -> CommitRecord {
+    private func ancestor(of commit: CommitRecord, back: Int, _ picker: CommitPicker) throws -> CommitRecord {
         var commit = commit
         for _ in 0..<back {
-            guard let parent = commit.parent else { throw invalidOffset(handle) }
+            guard let parent = commit.parent else { throw invalidOffset(picker) }
             commit = try knownCommit(parent)
         }
         return commit
     }
 
-    /// The commit and all its ancestors, newest first.
-    private func lineage(of commit: CommitRecord) throws -> [CommitRecord] {
-        var chain = [commit]
-        while let parent = chain[chain.count - 1].parent { chain.append(try knownCommit(parent)) }
-        return chain
+    /// The commit `offset` after the first one of a lineage, found without holding the lineage: one walker goes
+    /// `offset` commits ahead of the other, and when it stands at the first commit the other one is there.
+    private func fromRoot(of head: CommitRecord, offset: Int, _ picker: CommitPicker) throws -> CommitRecord {
+        var ahead = try ancestor(of: head, back: offset, picker)
+        var commit = head
+        while let parent = ahead.parent {
+            ahead = try knownCommit(parent)
+            guard let next = commit.parent else { throw SpileError.bug("commit \(commit.key) has lost its parent") }
+            commit = try knownCommit(next)
+        }
+        return commit
     }
 
-    private func invalidOffset(_ handle: CommitHandle) -> SpileError {
-        .domain("invalid offset for ancestor: \(handle) walks past the root")
+    private func invalidOffset(_ picker: CommitPicker) -> SpileError {
+        .domain("invalid offset for ancestor: \(picker) walks past the root")
     }
 
     /// The newest commit of a repo in the transitive provenance of the commits that carry a set id: so that
@@ -97,4 +106,29 @@ extension CatalogReader {
         }
         return .empty
     }
+}
+
+extension History {
+    /// `handle` as the id it stands for now, where finding that means a walk over many commits: for callers that are
+    /// about to hand it to ``transact(as:_:)``, whose thread nobody may keep busy. Any other handle, and one that names
+    /// nothing, comes back as it is. Blocks.
+    package func pinned(_ handle: CommitHandle) throws -> CommitHandle {
+        let picker = try CommitPicker(handle)
+        let pinned = try pinned(picker)
+        if case .id(let key) = pinned.base, pinned != picker { return CommitHandle(key) }
+        return handle
+    }
+
+    /// The same for a picker.
+    package func pinned(_ picker: CommitPicker) throws -> CommitPicker {
+        if case .root = picker.base {} else if picker.back <= Self.shortWalk { return picker }
+        do {
+            return CommitPicker(.id(try read { try $0.existingCommit(picker) }.key))
+        } catch let error as SpileError where error.code == .notFound {
+            return picker
+        }
+    }
+
+    /// So many look-ups may be made inside a transaction.
+    private static let shortWalk = 64
 }

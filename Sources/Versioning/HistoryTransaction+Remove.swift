@@ -37,10 +37,10 @@ extension HistoryTransaction {
     }
 
     /// Gives up the files of a commit that can be made anew from what it derives from; its place in history stays.
-    package func forgetCommit(_ handle: CommitHandle) throws {
+    package func forgetCommit(_ picker: CommitPicker) throws {
         try refuseLaunches("it may not forget commits")
         func refused(_ why: String) -> SpileError { .domain("Forget Commit: \(why)") }
-        var commit = try catalog.existingCommit(handle)
+        var commit = try catalog.existingCommit(picker)
         guard !commit.provenance.isEmpty else {
             throw refused("the commit to be forgotten must be in an output repo: \(commit.key)")
         }

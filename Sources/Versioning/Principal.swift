@@ -18,3 +18,11 @@ package enum Principal: Sendable, Equatable {
         }
     }
 }
+
+extension Principal {
+    /// Whether it may read a repo: code of a pipeline reads what belongs to that.
+    package func mayRead(_ repo: RepoKey) -> Bool {
+        guard case .launch(let pipeline, _) = self else { return true }
+        return repo.project == pipeline.project && repo.name == pipeline.name
+    }
+}

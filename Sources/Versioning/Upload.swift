@@ -13,7 +13,7 @@ package final class Upload: FileOperations {
     }
 
     package let history: History
-    private let principal: Principal
+    package let principal: Principal
     private let target: Target
     package let changes: ChangeWriter
     private var isDone = false

@@ -8,7 +8,7 @@ private let rooms: [String: Set<String>] = [
     "Storage": ["Core", "Crypto", "Collections"],
     "Versioning": ["Storage", "Core", "Logging"],
     "Pipelines": ["Versioning", "Core", "Logging"],
-    "Backends": ["Core", "GRDB", "Logging"],
+    "Backends": ["Core", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
     "API": ["SwiftProtobuf", "GRPCCore", "GRPCProtobuf"],
     "Server": [
         "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "GRPCCore", "GRPCNIOTransportHTTP2",

@@ -162,6 +162,12 @@ extension CatalogSuite {
                 let found = try reader.directSubvenance(commit: parent.sequence, limit: 10)
                 #expect(found.map(\.key) == derived.reversed().map(\.key))
                 #expect(try reader.directSubvenance(commit: parent.sequence, limit: 1) == [found[0]])
+                let all = derived.map(\.sequence)
+                #expect(try reader.derived(from: parent.sequence, beyond: nil, limit: 10) == all)
+                #expect(try reader.derived(from: parent.sequence, beyond: nil, limit: 1) == [all[0]])
+                #expect(try reader.derived(from: parent.sequence, beyond: all[0], limit: 10) == [all[1]])
+                #expect(try reader.derived(from: parent.sequence, beyond: all[1], limit: 10) == [])
+                #expect(try reader.derived(from: all[0], beyond: nil, limit: 10) == [])
             }
         },
         CatalogRule("deleting a commit makes its children roots and cuts its edges") { catalog throws in

@@ -160,7 +160,7 @@ import Versioning
         try await history.finish(key)
         try await history.modify(CommitHandle(branch)) { try $0.put("/x", "1") }
         try await history.finish(history.head(down).key)
-        try await history.transact(as: History.user) { try $0.forgetCommit(CommitHandle(key)) }
+        try await history.transact(as: History.user) { try $0.forgetCommit(CommitPicker(CommitHandle(key))) }
         let error = #expect(throws: SpileError.self) { try history.files(CommitHandle(key)) }
         #expect(error?.message.hasPrefix("the commit is forgotten") == true)
         #expect(try await history.paths(CommitHandle(down)) == ["/", "/out"])
@@ -172,7 +172,7 @@ import Versioning
         let (branch, keys) = try await commits(2)
         func refusal(_ key: CommitKey) async -> String? {
             await #expect(throws: SpileError.self) {
-                try await history.transact(as: History.user) { try $0.forgetCommit(CommitHandle(key)) }
+                try await history.transact(as: History.user) { try $0.forgetCommit(CommitPicker(CommitHandle(key))) }
             }?.message
         }
         #expect(await refusal(keys[0])?.contains("must be in an output repo") == true)

@@ -36,8 +36,8 @@ def time_limit():
     signal.signal(signal.SIGALRM, previous)
 
 
-def _run(folder):
-    server = Server(str(folder / "data"), str(folder / "server.log")).start()
+def _run(folder, **more):
+    server = Server(str(folder / "data"), str(folder / "server.log"), **more).start()
     try:
         yield server
     except BaseException:
@@ -58,6 +58,22 @@ def server(tmp_path_factory):
 def own_server(tmp_path):
     """A server for one test alone: one that counts everything, deletes everything, or stops the server."""
     yield from _run(tmp_path)
+
+
+@pytest.fixture
+def server_with(tmp_path):
+    """Starts servers with command line options and variables: server_with("--log-level", "debug", X="y")."""
+    runs = []
+
+    def start(*options, **environment):
+        folder = tmp_path / f"server{len(runs)}"
+        folder.mkdir()
+        runs.append(_run(folder, options=options, environment=environment))
+        return next(runs[-1])
+
+    yield start
+    for run in runs:
+        next(run, None)
 
 
 @pytest.fixture

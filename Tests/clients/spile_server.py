@@ -22,7 +22,9 @@ STOP_SECONDS = 60
 class Server:
     """`spile server`. `data` outlives a stop, so that a test can start it again on the same folder."""
 
-    def __init__(self, data: str, log: str):
+    def __init__(self, data: str, log: str, options: tuple = (), environment: dict | None = None):
+        self.options = options
+        self.environment = environment or {}
         self.data = data
         self.log = log
         self.process: subprocess.Popen | None = None
@@ -37,12 +39,13 @@ class Server:
 
     def start(self) -> "Server":
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
+        environment.update(self.environment)
         # Always the same port: what a spout was told of the server still holds after a restart.
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [
                     SPILE, "server", "--data", self.data, "--listen", f"{self.host}:{self.port}",
-                    "--http", self.http,
+                    "--http", self.http, *self.options,
                 ],
                 env=environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,

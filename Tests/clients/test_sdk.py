@@ -1227,6 +1227,32 @@ signal.pause()
         with pytest.raises(grpc.RpcError):
             write(old)
 
+    def test_a_launch_reads_its_own_repo_and_no_other(self, client, server, pipeline, repo, master):
+        put(client, master, {"/secret": b"x"})
+        self.make(client, pipeline, """
+            echo "$PACH_PYTHON_AUTH_TOKEN" | pachctl put file "$PPS_PIPELINE_NAME@master:/token" -f -
+            exec sleep 3600""")
+        commit = outputs(client, pipeline, 1)[0].commit
+        token = read(client, commit, "/token").decode().strip()
+        own = Client(host=server.host, port=server.port, auth_token=token)
+        assert read(own, commit, "/token").decode().strip() == token
+        assert {info.repo.name for info in own.pfs.list_repo()} == {pipeline.name}
+        foreign = [
+            lambda: read(own, head(master), "/secret"),
+            lambda: own.pfs.inspect_repo(repo=repo),
+            lambda: list(own.pfs.list_commit(repo=repo)),
+            lambda: list(own.pfs.list_branch(repo=repo)),
+            lambda: list(own.pfs.list_file(file=file(head(master), "/"))),
+            lambda: list(own.pfs.glob_file(commit=head(master), pattern="/*")),
+            lambda: own.pfs.inspect_commit(commit=head(master)),
+            lambda: own.pfs.copy_file(commit=head(output(pipeline)), src=file(head(master), "/secret"), dst="/stolen"),
+        ]
+        for call in foreign:
+            with pytest.raises(grpc.RpcError) as error:
+                call()
+            assert error.value.code() == grpc.StatusCode.PERMISSION_DENIED, details(error)
+            assert "is not authorized to perform this operation" in details(error)
+
     def test_a_commit_that_a_dead_launch_left_open_is_not_in_the_way(self, client, pipeline, tmp_path):
         self.make(client, pipeline, f"""
             if ! test -e {tmp_path}/second; then

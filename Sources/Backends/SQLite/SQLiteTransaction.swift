@@ -196,6 +196,14 @@ struct SQLiteTransaction: CatalogReader {
         return try rows(sql, [sequence, limit]).map(Self.name)
     }
 
+    func derived(from sequence: Int64, beyond cursor: Int64?, limit: Int) throws -> [Int64] {
+        try integers(
+            """
+            SELECT DISTINCT "commit" FROM commit_provenance WHERE upstream = ? AND "commit" > ?
+            ORDER BY "commit" LIMIT ?
+            """, [sequence, cursor ?? 0, limit])
+    }
+
     private static func name(_ row: Row) throws -> CommitName {
         CommitName(key: try SQLiteRows.owner(row).commit(try SQLiteRows.commitID(row[3])), branch: row[4])
     }

@@ -62,6 +62,9 @@ package protocol CatalogReader {
     func subvenanceSequences(of sequence: Int64) throws -> [Int64]
     /// Commits whose direct provenance holds this one: the newest `limit` of them, newest first.
     func directSubvenance(commit sequence: Int64, limit: Int) throws -> [CommitName]
+    /// Sequence numbers of the commits whose direct provenance holds this one: at most `limit`, oldest first, those
+    /// beyond `cursor`.
+    func derived(from sequence: Int64, beyond cursor: Int64?, limit: Int) throws -> [Int64]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
     /// Every root that a commit names (its files' and, while it has one, its base's), for marking and checking; `body`

@@ -69,7 +69,20 @@ extension PPSService {
     }
 
     /// Creates a pipeline at once, or appends its creation to the call's transaction; returns the effective spec.
+    ///
+    /// A spec that cannot be read is told by the request's field, too (`pps.md` §0).
     private func create(
+        _ pipeline: PipelineRequest, _ plain: PpsV2_CreatePipelineRequest, _ call: Call
+    ) async throws -> String {
+        do {
+            return try await createOrAppend(pipeline, plain, call)
+        } catch let error as SpileError where error.code == .invalidArgument {
+            let field = "create_pipeline_v2_request.create_pipeline_request_json"
+            throw error.with(.field(field, description: error.message))
+        }
+    }
+
+    private func createOrAppend(
         _ pipeline: PipelineRequest, _ plain: PpsV2_CreatePipelineRequest, _ call: Call
     ) async throws -> String {
         guard try call.transactionID() != nil, !pipeline.dryRun else {
@@ -209,6 +222,9 @@ extension PPSService {
             guard request.hasPipeline, !request.pipeline.name.isEmpty else { return }
             let key = PipelineKey(request.pipeline)
             _ = try manager.inspect(project: key.project, name: key.name, as: call.principal)
+        }
+        routes.serverStream(Method.ListTask.descriptor) {
+            (_: Taskapi_ListTaskRequest, _, _: RPCWriter<Taskapi_TaskInfo>) in
         }
         routes.serverStream(Method.ListJobSet.descriptor) {
             (_: PpsV2_ListJobSetRequest, _, _: RPCWriter<PpsV2_JobSetInfo>) in

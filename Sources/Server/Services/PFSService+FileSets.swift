@@ -10,7 +10,7 @@ extension PFSService {
         routes.clientStream(Method.CreateFileSet.descriptor) {
             (messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, call) in
             let upload = FileSetUpload(in: history, as: call.principal)
-            for try await message in messages { try Self.apply(message, to: upload) }
+            for try await message in messages { try await apply(message, to: upload, call) }
             if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
             return Self.answer(try await upload.finish())
         }

@@ -79,8 +79,8 @@ extension PFSService {
 
     private func registerContent(in routes: inout Routes) {
         routes.serverStream(Method.GetFile.descriptor) { (request: PfsV2_GetFileRequest, _, writer) in
-            try Self.refuseURL(request)
             let (file, files) = try await open(request.file)
+            if !request.url.isEmpty { throw Self.exportRefusal(request.url) }
             let entry = try await files.singleFile(
                 try Glob(file.path), range: PathRange(request.pathRange), requested: file)
             guard request.offset >= 0 else { throw SpileError.invalid("offset must not be negative") }
@@ -89,8 +89,8 @@ extension PFSService {
             if !sent { try await writer.write(Google_Protobuf_BytesValue()) }
         }
         routes.serverStream(Method.GetFileTAR.descriptor) { (request: PfsV2_GetFileRequest, _, writer) in
-            try Self.refuseURL(request)
             let (file, files) = try await open(request.file)
+            if !request.url.isEmpty { throw Self.exportRefusal(request.url) }
             let found = try await files.archive(try Glob(file.path), range: PathRange(request.pathRange)) { view in
                 try await Self.write(TarStream.header(view), writer)
                 if let entry = view.entry {
@@ -119,14 +119,6 @@ extension PFSService {
 
     private static func write(_ bytes: [UInt8], _ writer: RPCWriter<Google_Protobuf_BytesValue>) async throws {
         if !bytes.isEmpty { try await writer.write(.with { $0.value = Data(bytes) }) }
-    }
-
-    private static func refuseURL(_ request: PfsV2_GetFileRequest) throws {
-        guard request.url.isEmpty else {
-            throw SpileError(
-                .unimplemented, "writing files to a URL (\(request.url)) is not offered by this version of Spile",
-                remedy: "read them and store them yourself")
-        }
     }
 
     private func difference(

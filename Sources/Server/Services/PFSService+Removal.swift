@@ -32,6 +32,11 @@ extension PFSService {
             }
             return Google_Protobuf_Empty()
         }
+        routes.unary(Method.ForgetCommit.descriptor) { (request: PfsV2_ForgetCommitRequest, call) in
+            let picker = try history.pinned(try CommitPicker(request.commit))
+            try await history.transact(as: call.principal) { try $0.forgetCommit(picker) }
+            return PfsV2_ForgetCommitResponse()
+        }
         routes.unary(Method.ClearCommit.descriptor) { (request: PfsV2_ClearCommitRequest, call) in
             let handle = try Self.handle(request.hasCommit, request.commit)
             try await history.transact(as: call.principal) { try $0.clearCommit(handle) }

@@ -19,8 +19,8 @@ extension PFSService {
                 return info
             }
         }
-        routes.serverStream(Method.ListRepo.descriptor) { (request: PfsV2_ListRepoRequest, _, writer) in
-            for info in try list(request) { try await writer.write(info) }
+        routes.serverStream(Method.ListRepo.descriptor) { (request: PfsV2_ListRepoRequest, call, writer) in
+            for info in try list(request, call.principal) { try await writer.write(info) }
         }
         routes.unary(Method.DeleteRepo.descriptor) { (request: PfsV2_DeleteRepoRequest, call) in
             let outcome = try await transactions.perform(.with { $0.deleteRepo = request }, call)
@@ -51,7 +51,7 @@ extension PFSService {
         }
     }
 
-    private func list(_ request: PfsV2_ListRepoRequest) throws -> [PfsV2_RepoInfo] {
+    private func list(_ request: PfsV2_ListRepoRequest, _ principal: Principal) throws -> [PfsV2_RepoInfo] {
         var type: RepoType?
         if !request.type.isEmpty {
             guard let known = RepoType(rawValue: request.type) else {
@@ -62,7 +62,7 @@ extension PFSService {
         }
         let projects = request.projects.isEmpty ? nil : request.projects.map(ProjectKey.init)
         return try history.read { catalog in
-            var repos = try catalog.repos(in: projects, type: type)
+            var repos = try catalog.repos(in: projects, type: type).filter { principal.mayRead($0.key) }
             if request.hasPage {
                 let size = Int(clamping: request.page.pageSize)
                 let (start, overflows) = Int(clamping: request.page.pageIndex).multipliedReportingOverflow(by: size)

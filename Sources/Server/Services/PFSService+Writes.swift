@@ -26,21 +26,28 @@ extension PFSService {
                 upload = try Upload(to: try CommitHandle(commit), in: history, as: call.principal)
                 continue
             }
-            try Self.apply(message, to: upload)
+            try await apply(message, to: upload, call)
         }
         // Some clients end the stream in good order before they cancel it. While the server shuts down every call is
         // marked so, and what has come in whole is kept.
-        if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
+        try checkIsWanted(call)
         guard let upload else { throw SpileError.invalid("first message must be a commit") }
         _ = try await upload.finish()
     }
 
-    static func apply(_ message: PfsV2_ModifyFileRequest, to upload: some FileOperations) throws {
+    private func checkIsWanted(_ call: Call) throws {
+        if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
+    }
+
+    func apply(
+        _ message: PfsV2_ModifyFileRequest, to upload: some FileOperations, _ call: Call
+    ) async throws {
         switch message.body {
-        case .addFile(let file): try add(file, to: upload)
+        case .addFile(let file): try await add(file, to: upload, call)
         case .deleteFile(let file): try upload.delete(path: file.path, datum: file.datum)
         case .copyFile(let copy):
             guard copy.hasSrc else { throw SpileError.invalid("validate recv: copy_file.src is missing") }
+            try call.checkReader(of: copy)
             try upload.copy(
                 from: try FileReference(copy.src), to: copy.dst, datum: copy.datum, append: copy.append)
         case .setCommit: throw SpileError.invalid("cannot set commit", remedy: "name the commit once, at the start")
@@ -48,14 +55,15 @@ extension PFSService {
         }
     }
 
-    private static func add(_ file: PfsV2_AddFile, to upload: some FileOperations) throws {
+    private func add(_ file: PfsV2_AddFile, to upload: some FileOperations, _ call: Call) async throws {
         switch file.source {
         case .raw(let bytes):
             try bytes.value.withUnsafeBytes { try upload.add(path: file.path, datum: file.datum, bytes: $0) }
         case .url(let source):
-            throw SpileError(
-                .unimplemented, "add_file from a URL (\(source.url)) is not offered by this version of Spile",
-                remedy: "fetch it and send its bytes")
+            // `concurrency` is the original's number of workers: one fetch at a time fills the disk here.
+            try await upload.add(
+                path: file.path, datum: file.datum, from: source.url, recursive: source.recursive, by: urls
+            ) { try checkIsWanted(call) }
         case nil:
             try upload.add(path: file.path, datum: file.datum, bytes: UnsafeRawBufferPointer(start: nil, count: 0))
         }

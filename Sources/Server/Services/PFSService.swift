@@ -8,6 +8,8 @@ import Versioning
 struct PFSService: Sendable {
     let history: History
     let transactions: Transactions
+    /// What `add_file` fetches from URLs.
+    let urls: any URLSource
 
     typealias Method = PfsV2_API.Method
 
@@ -21,6 +23,8 @@ struct PFSService: Sendable {
         registerReads(in: &routes)
         registerFileSets(in: &routes)
         registerCache(in: &routes)
+        registerWalks(in: &routes)
+        registerStorage(in: &routes)
         registerAdministration(in: &routes)
     }
 }
@@ -49,6 +53,7 @@ extension PFSService {
         routes.serverStream(Method.ListProject.descriptor) { (_: PfsV2_ListProjectRequest, _, writer) in
             for project in try history.read({ try $0.projects() }) { try await writer.write(project.message) }
         }
+        // `force` changes nothing: clients delete the repos one by one before, and what is left they did not want gone.
         routes.unary(Method.DeleteProject.descriptor) { (request: PfsV2_DeleteProjectRequest, call) in
             try await history.transact(as: call.principal) { try $0.deleteProject(ProjectKey(request.project)) }
             return Google_Protobuf_Empty()

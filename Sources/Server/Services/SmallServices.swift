@@ -57,11 +57,14 @@ struct SmallServices: Sendable {
 
     private func inspectCluster(_ request: AdminV2_InspectClusterRequest) throws -> AdminV2_ClusterInfo {
         let project = ProjectKey(request.currentProject)
-        let projectExists = try history.read { try $0.project(project) != nil }
+        let (projectExists, metadata) = try history.read { catalog in
+            (try catalog.project(project) != nil, try catalog.clusterMetadata())
+        }
         return .with {
             $0.id = clusterID
             $0.deploymentID = clusterID
             $0.warningsOk = true
+            $0.metadata = metadata
             if request.hasCurrentProject && !request.currentProject.name.isEmpty && !projectExists {
                 $0.warnings.append("project \"\(project)\" does not exist; create it or choose another")
             }

@@ -26,20 +26,25 @@ struct TransactionStep: Sendable {
 }
 
 extension TransactionStep {
+    /// Finds a commit that takes a long walk before the transaction, which serves everybody (`History.pinned`).
+    typealias Pin = (CommitHandle) throws -> CommitHandle
+
     /// Reads a request. Of several that are set the first in the contract's order counts.
-    init(_ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, as principal: Principal) throws {
+    init(
+        _ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, pin: Pin, as principal: Principal
+    ) throws {
         if request.hasCreateRepo {
             self = try Self.createRepo(request.createRepo)
         } else if request.hasDeleteRepo {
             self = try Self.deleteRepo(request.deleteRepo)
         } else if request.hasStartCommit {
-            self = try Self.startCommit(request.startCommit)
+            self = try Self.startCommit(request.startCommit, pin)
         } else if request.hasFinishCommit {
             self = try Self.finishCommit(request.finishCommit)
         } else if request.hasSquashCommitSet {
             self = try Self.squash(request.squashCommitSet)
         } else if request.hasCreateBranch {
-            self = try Self.createBranch(request.createBranch)
+            self = try Self.createBranch(request.createBranch, pin)
         } else if request.hasDeleteBranch {
             self = try Self.deleteBranch(request.deleteBranch)
         } else if request.hasUpdateJobState || request.hasStopJob {
@@ -68,9 +73,9 @@ extension TransactionStep {
         }
     }
 
-    private static func startCommit(_ request: PfsV2_StartCommitRequest) throws -> TransactionStep {
+    private static func startCommit(_ request: PfsV2_StartCommitRequest, _ pin: Pin) throws -> TransactionStep {
         let key = try BranchKey(request.branch)
-        let parent = request.hasParent ? PFSService.parent(request.parent, of: key) : nil
+        let parent = request.hasParent ? try PFSService.parent(request.parent, of: key).map(pin) : nil
         return TransactionStep { transaction in
             let commit = try transaction.startCommit(on: key, parent: parent, description: request.description_p)
             return Outcome(commit: commit.key.message)
@@ -94,12 +99,14 @@ extension TransactionStep {
         }
     }
 
-    private static func createBranch(_ request: PfsV2_CreateBranchRequest) throws -> TransactionStep {
+    private static func createBranch(_ request: PfsV2_CreateBranchRequest, _ pin: Pin) throws -> TransactionStep {
         guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
         let key = try BranchKey(request.branch)
-        let change = try BranchChange(request, of: key)
+        var change = try BranchChange(request, of: key)
+        change.head = try change.head.map(pin)
+        let wanted = change
         return TransactionStep { transaction in
-            try transaction.createBranch(key, change)
+            try transaction.createBranch(key, wanted)
             return Outcome()
         }
     }

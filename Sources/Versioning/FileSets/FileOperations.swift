@@ -9,6 +9,8 @@ import Storage
 package protocol FileOperations: AnyObject {
     var history: History { get }
     var changes: ChangeWriter { get }
+    /// On whose behalf the stream comes in.
+    var principal: Principal { get }
 }
 
 extension FileOperations {

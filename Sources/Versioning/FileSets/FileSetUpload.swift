@@ -7,7 +7,7 @@ import Storage
 package final class FileSetUpload: FileOperations {
     package let history: History
     package let changes: ChangeWriter
-    private let principal: Principal
+    package let principal: Principal
     private var isDone = false
 
     package init(in history: History, as principal: Principal) {

@@ -168,7 +168,9 @@ enum FlagTable {
         ("delete defaults", "cluster project= regenerate reprocess dry-run"),
         ("delete all", ""),
         ("fsck", "fix:f zombie= zombie-all P"),
-        ("server", "data= listen= http= log-level="),
+        ("edit metadata", "P"),
+        ("list task", "namespace:n= group:g= RO"),
+        ("server", "data= listen= http= log-level= allow-file-urls="),
     ]
 
     /// Nouns that also answer to a plural.

@@ -67,7 +67,7 @@ struct ListVerb: ParsableCommand {
         commandName: "list", abstract: "List files, commits, branches, repos, projects, pipelines, jobs and more.",
         subcommands: [
             ListFile.self, ListCommit.self, ListBranch.self, ListRepo.self, ListProject.self, ListPipeline.self,
-            ListJob.self, ListDatum.self, ListSecret.self, ListTransaction.self,
+            ListJob.self, ListDatum.self, ListSecret.self, ListTransaction.self, ListTask.self,
         ])
 }
 
@@ -162,7 +162,8 @@ struct ValidateVerb: ParsableCommand {
 
 struct EditVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "edit", abstract: "Change a pipeline's spec in an editor.", subcommands: [EditPipeline.self])
+        commandName: "edit", abstract: "Change a pipeline's spec in an editor, or the metadata of things.",
+        subcommands: [EditPipeline.self, EditMetadata.self])
 }
 
 struct NextVerb: ParsableCommand {

@@ -4,10 +4,14 @@ import Server
 /// Runs the server in this process until it is told to stop. `http` is where it answers plain HTTP, nil the port behind
 /// that of the calls. `logLevel` is one of the names of the logging library.
 func launchServer(
-    dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String
+    dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String,
+    fileURLFolders: [String]
 ) async throws {
     let listener: HTTPListener =
         if isHTTPOff { .off } else { http.map { .at(host: $0.host, port: $0.port) } ?? .besideCalls }
     let level = Logger.Level(rawValue: logLevel) ?? .info
-    try await runServer(ServerOptions(dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level))
+    try await runServer(
+        ServerOptions(
+            dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level,
+            fileURLFolders: fileURLFolders))
 }

@@ -24,6 +24,12 @@ struct ServerCommand: AsyncParsableCommand {
         name: .customLong("log-level"), parsing: .unconditional,
         help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
+    @Option(
+        name: .customLong("allow-file-urls"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Let clients put files of this machine from below this folder, by file:// URLs. Repeat it.",
+            valueName: "folder"))
+    var allowFileURLs: [String] = []
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -36,7 +42,7 @@ struct ServerCommand: AsyncParsableCommand {
         let http = try self.http.flatMap { $0 == "off" ? nil : try Self.place($0, of: "--http") }
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
-            logLevel: logLevel)
+            logLevel: logLevel, fileURLFolders: allowFileURLs)
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {

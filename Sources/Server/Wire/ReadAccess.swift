@@ -1,0 +1,90 @@
+import API
+import Core
+import Versioning
+
+/// A request that reads repos: which ones, for callers that may not read all. Nil stands for all there are.
+protocol ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { get }
+}
+
+extension Call {
+    /// Code of a pipeline reads its own repos and what its inputs name, nothing else. File sets are for whoever knows
+    /// their handle.
+    func checkReader(of request: some Any) throws {
+        guard case .launch = principal, let request = request as? any ReadsRepos else { return }
+        for repo in request.readRepos { try checkReader(of: repo) }
+    }
+
+    func checkReader(of repo: PfsV2_Repo?) throws {
+        guard case .launch(let pipeline, _) = principal else { return }
+        guard let repo else {
+            throw SpileError(
+                .permissionDenied,
+                "pipeline:\(pipeline) is not authorized to perform this operation: it may not list all repos",
+                remedy: "name a repo of the pipeline")
+        }
+        let key = try RepoKey(repo)
+        if principal.mayRead(key) || key.name == RepoKey.fileSets { return }
+        throw SpileError(
+            .permissionDenied,
+            "pipeline:\(pipeline) is not authorized to perform this operation: it may read \(pipeline) and its inputs "
+                + "only, not \(key)")
+    }
+}
+
+extension PfsV2_Commit {
+    /// The repo it is in, wherever the caller put that.
+    fileprivate var home: PfsV2_Repo { hasRepo && !repo.name.isEmpty ? repo : branch.repo }
+}
+
+extension PfsV2_InspectRepoRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [repo] }
+}
+extension PfsV2_ReposSummaryRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_InspectBranchRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [branch.repo] }
+}
+extension PfsV2_ListBranchRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [repo.name.isEmpty ? nil : repo] }
+}
+extension PfsV2_InspectCommitRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [commit.home] }
+}
+extension PfsV2_ListCommitRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [repo.name.isEmpty ? nil : repo] }
+}
+extension PfsV2_SubscribeCommitRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [repo] }
+}
+extension PfsV2_ListCommitSetRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_FindCommitsRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [start.home] }
+}
+extension PfsV2_GetFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+}
+extension PfsV2_InspectFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+}
+extension PfsV2_ListFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+}
+extension PfsV2_WalkFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+}
+extension PfsV2_GlobFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [commit.home] }
+}
+extension PfsV2_DiffFileRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [newFile.commit.home] + (hasOldFile ? [oldFile.commit.home] : []) }
+}
+extension PfsV2_GetFileSetRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [commit.home] }
+}
+extension PfsV2_CopyFile: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [src.commit.home] }
+}
