@@ -29,7 +29,7 @@ extension History {
             let check = try ContentCheck(store: store, base: base, root: root)
             do {
                 return try await transact(as: principal) {
-                    try $0.swap(from: base, to: root, check, target: target, metadata)
+                    try $0.swap(set, from: base, to: root, check, target: target, metadata)
                 }
             } catch is BaseMoved {
                 continue
@@ -56,32 +56,33 @@ extension HistoryTransaction {
     fileprivate func write(
         _ set: ChangeSet, to target: Upload.Target, _ metadata: [String: String]
     ) throws -> CommitKey {
-        try put(target, metadata) { base in (try store.apply(set, to: base, through: slots), nil) }
+        try put(set, target, metadata) { base in (try store.apply(set, to: base, through: slots), nil) }
     }
 
     /// Throws ``BaseMoved``, and thus leaves no trace, if the tree is no longer `base`.
     fileprivate func swap(
-        from base: Root, to root: Root, _ check: ContentCheck, target: Upload.Target, _ metadata: [String: String]
+        _ set: ChangeSet, from base: Root, to root: Root, _ check: ContentCheck, target: Upload.Target,
+        _ metadata: [String: String]
     ) throws -> CommitKey {
-        try put(target, metadata) { current in
+        try put(set, target, metadata) { current in
             guard current.digest == base.digest else { throw BaseMoved() }
             return (root, check)
         }
     }
 
     private func put(
-        _ target: Upload.Target, _ metadata: [String: String],
+        _ set: ChangeSet, _ target: Upload.Target, _ metadata: [String: String],
         _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
     ) throws -> CommitKey {
         switch target {
-        case .openCommit(let key): try addLayer(to: key, apply)
+        case .openCommit(let key): try addLayer(set, to: key, apply)
         case .newCommit(let key): try addCommit(on: key, metadata: metadata, apply)
         }
     }
 
     /// Changes the content of an open commit.
     private func addLayer(
-        to key: CommitKey, _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+        _ set: ChangeSet, to key: CommitKey, _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
     ) throws -> CommitKey {
         guard var commit = try catalog.repo(key.repo).flatMap({ try catalog.commit(repo: $0.id, id: key.id) }) else {
             throw SpileError.domain("commit \(key) was deleted")
@@ -89,6 +90,10 @@ extension HistoryTransaction {
         try authorizeWrite(to: key.repo)
         guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
         commit.root = try apply(commit.root).root
+        if let layer = commit.layer {
+            let upper = try store.fileSet(of: set, through: slots)
+            commit.layer = CommitLayer(try store.compose(FileSet(layer), upper, through: slots))
+        }
         try catalog.update(commit)
         touch(repo: commit.repo)
         return key
@@ -110,4 +115,12 @@ extension HistoryTransaction {
             CommitContent(root: root, error: error, metadata: metadata)
         ).key
     }
+}
+
+extension FileSet {
+    init(_ layer: CommitLayer) { self.init(content: layer.content, deletions: layer.deletions) }
+}
+
+extension CommitLayer {
+    init(_ set: FileSet) { self.init(content: set.content, deletions: set.deletions) }
 }

@@ -24,7 +24,7 @@ extension HistoryTransaction {
         try refuseTransformOutput(commit, force: force)
         commit.finishing = now
         commit.finished = now
-        commit.base = nil
+        commit.layer = nil
         if !description.isEmpty { commit.description = description }
         commit.error = error
         if error.isEmpty {
@@ -48,10 +48,10 @@ extension HistoryTransaction {
     private func settleChildren(of commit: CommitRecord) throws {
         for sequence in try catalog.childSequences(of: commit.sequence) {
             var child = try catalog.knownCommit(sequence)
-            guard child.isOpen, let base = child.base else { continue }
+            guard child.isOpen, let layer = child.layer else { continue }
             let inherited = try catalog.inheritedRoot(from: commit.sequence)
-            child.root = try store.rebase(child.root, from: base, onto: inherited, through: slots)
-            child.base = nil
+            child.root = try store.apply(store.changes(of: FileSet(layer)), to: inherited, through: slots)
+            child.layer = nil
             try catalog.update(child)
         }
     }
@@ -64,7 +64,8 @@ extension HistoryTransaction {
             throw SpileError.domain(
                 "cannot clear finished commit: \(commit.key)", remedy: "delete it, or start another")
         }
-        commit.root = try commit.base ?? catalog.inheritedRoot(from: commit.parent)
+        commit.root = try catalog.inheritedRoot(from: commit.parent)
+        if commit.layer != nil { commit.layer = CommitLayer() }
         try catalog.update(commit)
         touch(repo: commit.repo)
     }

@@ -20,7 +20,7 @@ extension HistoryTransaction {
             repo: branch.repo, key: branch.key.repo.commit(id), branch: branch.id, parent: parent?.sequence,
             provenance: try heads(of: branch.provenance), origin: origin, description: content.description,
             started: now, finishing: isOpen ? nil : now, finished: isOpen ? nil : now, error: content.error,
-            root: root, base: isOpen && parent?.isOpen == true ? root : nil, createdBy: principal.name,
+            root: root, layer: isOpen && parent?.isOpen == true ? CommitLayer() : nil, createdBy: principal.name,
             metadata: content.metadata)
         do {
             commit.sequence = try catalog.insert(commit)

@@ -132,8 +132,6 @@ struct HistoryProgram {
 
     private mutating func write() async throws {
         let branch = pick()
-        let open = model.branches[branch].map { model.commits[$0.head]! }
-        if let open, open.isOpen, isOver(open) { return }
         var steps: [HistoryModel.Step] = []
         for _ in 0..<(1 + random.below(4)) { steps.append(self.change()) }
         let name = key(branch)

@@ -1238,7 +1238,7 @@ signal.pause()
         assert read(own, commit, "/token").decode().strip() == token
         assert {info.repo.name for info in own.pfs.list_repo()} == {pipeline.name}
         foreign = [
-            lambda: read(own, head(master), "/secret"),
+            lambda: list(own.pfs.get_file(file=file(head(master), "/secret"))),
             lambda: own.pfs.inspect_repo(repo=repo),
             lambda: list(own.pfs.list_commit(repo=repo)),
             lambda: list(own.pfs.list_branch(repo=repo)),

@@ -55,7 +55,7 @@ enum SQLiteRows {
         commits.sequence, commits.repo, commits.id, commits.branch, commits.parent, commits.origin,
         commits.description, commits.started, commits.finishing, commits.finished, commits.error,
         commits.created_by, commits.metadata, commits.root_segment, commits.root_slot, commits.root_level,
-        commits.root_digest, commits.files, commits.bytes, commits.base, commits.forgotten
+        commits.root_digest, commits.files, commits.bytes, commits.layer, commits.forgotten
         """
 
     static func commit(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
@@ -67,7 +67,7 @@ enum SQLiteRows {
             origin: CommitOrigin(rawValue: origin) ?? .user, description: row[first + 6],
             started: Instant(nanoseconds: row[first + 7]), finishing: instant(row[first + 8]),
             finished: instant(row[first + 9]), error: row[first + 10], root: try root(row, at: first + 13),
-            base: try (row[first + 19] as Data?).map(root), isForgotten: row[first + 20], createdBy: row[first + 11],
+            layer: try (row[first + 19] as Data?).map(layer), isForgotten: row[first + 20], createdBy: row[first + 11],
             metadata: try Metadata.decode(row[first + 12]))
     }
 
@@ -86,7 +86,7 @@ enum SQLiteRows {
             files: UInt64(bitPattern: files), bytes: UInt64(bitPattern: bytes))
     }
 
-    // MARK: Triggers and bases
+    // MARK: Triggers and layers
 
     static func text(_ trigger: BranchTrigger) throws -> String {
         try Metadata.encode([
@@ -117,6 +117,12 @@ enum SQLiteRows {
         append(root.files)
         append(root.bytes)
         return data
+    }
+
+    static func blob(_ layer: CommitLayer) -> Data { blob(layer.content) + blob(layer.deletions) }
+
+    static func layer(_ data: Data) throws -> CommitLayer {
+        CommitLayer(content: try root(data.prefix(61)), deletions: try root(data.dropFirst(61)))
     }
 
     static func root(_ data: Data) throws -> Root {

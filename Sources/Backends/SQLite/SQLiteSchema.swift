@@ -8,7 +8,7 @@ enum SQLiteSchema {
             try database.execute(sql: first)
             try database.execute(sql: "PRAGMA user_version = 1")
         }
-        migrator.registerMigration("2 triggers, quiet edges, open bases, transactions") { database in
+        migrator.registerMigration("2 triggers, quiet edges, layers, transactions") { database in
             try database.execute(sql: second)
             try database.execute(sql: "PRAGMA user_version = 2")
         }
@@ -134,12 +134,12 @@ enum SQLiteSchema {
         ) WITHOUT ROWID;
         """
 
-    /// A trigger is a JSON object of its fields. A base is a root as ``SQLiteRows/blob(_:)`` writes it.
+    /// A trigger is a JSON object of its fields. A layer is two roots as ``SQLiteRows`` writes them.
     private static let second = """
         ALTER TABLE branches ADD COLUMN trigger TEXT;
         CREATE INDEX branches_by_trigger ON branches (repo) WHERE trigger IS NOT NULL;
         ALTER TABLE branch_provenance ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE commits ADD COLUMN base BLOB;
+        ALTER TABLE commits ADD COLUMN layer BLOB;
         ALTER TABLE commits ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 
         CREATE TABLE transactions (

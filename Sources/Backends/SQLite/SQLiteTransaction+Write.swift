@@ -122,7 +122,7 @@ extension SQLiteTransaction: CatalogWriter {
         try run(
             """
             INSERT INTO commits (repo, id, branch, parent, origin, description, started, finishing, finished, error,
-                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, base, forgotten)
+                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, layer, forgotten)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
@@ -131,7 +131,7 @@ extension SQLiteTransaction: CatalogWriter {
                 commit.finished?.nanoseconds, commit.error, Int64(bitPattern: commit.root.pointer.segment),
                 Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLiteRows.blob(commit.root.digest),
                 Int64(bitPattern: commit.root.files), Int64(bitPattern: commit.root.bytes), commit.createdBy,
-                try Metadata.encode(commit.metadata), commit.base.map(SQLiteRows.blob), commit.isForgotten,
+                try Metadata.encode(commit.metadata), commit.layer.map(SQLiteRows.blob), commit.isForgotten,
             ])
         let sequence = database.lastInsertedRowID
         try insertProvenance(commit: sequence, commit.provenance)
@@ -155,7 +155,7 @@ extension SQLiteTransaction: CatalogWriter {
         try run(
             """
             UPDATE commits SET parent = ?, description = ?, finishing = ?, finished = ?, error = ?, root_segment = ?,
-                root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?, base = ?,
+                root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?, layer = ?,
                 forgotten = ?
             WHERE sequence = ?
             """,
@@ -164,7 +164,7 @@ extension SQLiteTransaction: CatalogWriter {
                 commit.error, Int64(bitPattern: commit.root.pointer.segment), Int64(commit.root.pointer.slot),
                 Int64(commit.root.level), SQLiteRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
                 Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata),
-                commit.base.map(SQLiteRows.blob), commit.isForgotten, commit.sequence,
+                commit.layer.map(SQLiteRows.blob), commit.isForgotten, commit.sequence,
             ])
     }
 

@@ -214,13 +214,16 @@ struct SQLiteTransaction: CatalogReader {
 
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws {
         let sql = """
-            SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes, base FROM commits
+            SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes, layer FROM commits
             ORDER BY sequence
             """
         let cursor = try translating { try Row.fetchCursor(database, sql: sql) }
         while let row = try translating({ try cursor.next() }) {
             try body(row[0], try SQLiteRows.root(row, at: 1))
-            if let base: Data = row[7] { try body(row[0], try SQLiteRows.root(base)) }
+            guard let data: Data = row[7] else { continue }
+            let layer = try SQLiteRows.layer(data)
+            try body(row[0], layer.content)
+            try body(row[0], layer.deletions)
         }
     }
 

@@ -92,6 +92,18 @@ package enum CommitOrigin: Int, Sendable {
     case auto = 2
 }
 
+/// What is laid over the files of another commit: contents to append or to put, and before them what goes. Two trees, as
+/// a file set has them.
+package struct CommitLayer: Sendable, Equatable {
+    package var content: Root
+    package var deletions: Root
+
+    package init(content: Root = .empty, deletions: Root = .empty) {
+        self.content = content
+        self.deletions = deletions
+    }
+}
+
 package struct CommitRecord: Sendable, Equatable {
     /// Position in the order of creation over the whole server; grows, never reused.
     package var sequence: Int64
@@ -110,9 +122,9 @@ package struct CommitRecord: Sendable, Equatable {
     /// Why the commit is not good; empty for a good one.
     package var error: String
     package var root: Root
-    /// What ``root`` was when the commit was opened, while the parent it inherits from is open itself: once the parent
-    /// is finished, what was written since is laid over the parent's files. Nil otherwise.
-    package var base: Root?
+    /// What was written to the commit so far, while the parent it inherits from is open itself: once the parent is
+    /// finished, this is laid over the parent's files. Nil otherwise.
+    package var layer: CommitLayer?
     /// Whether its files were given up and only its place in history is kept.
     package var isForgotten: Bool
     package var createdBy: String
@@ -121,7 +133,7 @@ package struct CommitRecord: Sendable, Equatable {
     package init(
         sequence: Int64 = 0, repo: Int64, key: CommitKey, branch: Int64?, parent: Int64?, provenance: [Int64] = [],
         origin: CommitOrigin, description: String = "", started: Instant, finishing: Instant? = nil,
-        finished: Instant? = nil, error: String = "", root: Root, base: Root? = nil, isForgotten: Bool = false,
+        finished: Instant? = nil, error: String = "", root: Root, layer: CommitLayer? = nil, isForgotten: Bool = false,
         createdBy: String = "", metadata: [String: String] = [:]
     ) {
         self.sequence = sequence
@@ -137,7 +149,7 @@ package struct CommitRecord: Sendable, Equatable {
         self.finished = finished
         self.error = error
         self.root = root
-        self.base = base
+        self.layer = layer
         self.isForgotten = isForgotten
         self.createdBy = createdBy
         self.metadata = metadata

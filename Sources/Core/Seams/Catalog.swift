@@ -67,7 +67,7 @@ package protocol CatalogReader {
     func derived(from sequence: Int64, beyond cursor: Int64?, limit: Int) throws -> [Int64]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
-    /// Every root that a commit names (its files' and, while it has one, its base's), for marking and checking; `body`
+    /// Every root that a commit names (its files' and, while it has one, its layer's), for marking and checking; `body`
     /// gets them oldest first.
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws
 

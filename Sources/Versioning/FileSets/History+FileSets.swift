@@ -129,7 +129,7 @@ extension CatalogReader {
     /// What a commit inherits and what it holds.
     fileprivate func span(of handle: CommitHandle, at now: Instant) throws -> (base: Root, root: Root) {
         let commit = try readable(handle, at: now)
-        return (try commit.base ?? inheritedRoot(from: commit.parent), try commit.readableRoot)
+        return (try inheritedRoot(from: commit.parent), try commit.readableRoot)
     }
 }
 
