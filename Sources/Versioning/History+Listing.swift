@@ -136,7 +136,9 @@ extension History {
 
     /// The files of the commit that `handle` names, as they stand now.
     package func files(_ handle: CommitHandle, datum: String = "") throws -> CommitFiles {
-        CommitFiles(store: store, commit: try read { try $0.existingCommit(handle) }, datum: datum)
+        let reading = store.beginReading()
+        let commit = try read { try $0.existingCommit(handle) }
+        return CommitFiles(store: store, commit: commit, datum: datum, reading: reading)
     }
 
     /// The files of the parent of `commit`, or of an empty commit where it has none.
@@ -146,7 +148,8 @@ extension History {
             empty.root = .empty
             return CommitFiles(store: store, commit: empty)
         }
-        return CommitFiles(store: store, commit: try read { try $0.knownCommit(parent) })
+        let reading = store.beginReading()
+        return CommitFiles(store: store, commit: try read { try $0.knownCommit(parent) }, reading: reading)
     }
 
     /// Finishes a commit, the check of its content made beside the committer so that a large one holds up nobody.
@@ -154,6 +157,8 @@ extension History {
         _ handle: CommitHandle, description: String, error: String, force: Bool, as principal: Principal
     ) async throws {
         var check: ContentCheck?
+        let reading = store.beginReading()
+        defer { withExtendedLifetime(reading) {} }
         if error.isEmpty {
             let (commit, base) = try read { catalog in
                 let commit = try catalog.existingCommit(handle)
