@@ -19,6 +19,7 @@ final class Assembly: Sendable {
     private let options: ServerOptions
     private let clusterID: String
     private let toolFolder: String
+    private let segments: String
 
     /// Opens the data folder's catalog and store, recovering what a crash left.
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
@@ -42,6 +43,7 @@ final class Assembly: Sendable {
             logger: logger)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
+        segments = folder.segments
         self.history = history
         self.logs = logs
         self.supervisor = supervisor
@@ -68,6 +70,7 @@ final class Assembly: Sendable {
         var routes = Routes(callers: Callers(history: history))
         PFSService(history: history).register(in: &routes)
         PPSService(manager: pipelines, logs: logs, history: history).register(in: &routes)
+        MaintenanceService(history: history, segments: segments).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

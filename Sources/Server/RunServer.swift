@@ -24,6 +24,10 @@ package func runServer(_ options: ServerOptions) async throws {
                 service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
             .init(
                 service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
+            .init(
+                service: GarbageService(
+                    history: assembly.history, interval: options.garbageInterval, logger: logger),
+                successTerminationBehavior: .ignore),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: logger)

@@ -14,10 +14,12 @@ package struct ServerOptions: Sendable {
     package var grace: Double
     /// Threads for calls that may block on disk.
     package var threads: Int
+    /// Seconds between two looks for garbage; nil never looks.
+    package var garbageInterval: Double?
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, logLevel: Logger.Level = .info,
-        grace: Double = 10, threads: Int = 16
+        grace: Double = 10, threads: Int = 16, garbageInterval: Double? = 600
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -25,5 +27,6 @@ package struct ServerOptions: Sendable {
         self.logLevel = logLevel
         self.grace = grace
         self.threads = threads
+        self.garbageInterval = garbageInterval
     }
 }

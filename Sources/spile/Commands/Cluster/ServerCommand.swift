@@ -20,6 +20,11 @@ struct ServerCommand: AsyncParsableCommand {
         name: .customLong("log-level"), parsing: .unconditional,
         help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
+    @Option(
+        name: .customLong("gc-interval"), parsing: .unconditional,
+        help: ArgumentHelp(
+            "How often to look for what no commit holds any more and remove it, or off.", valueName: "duration"))
+    var garbageInterval = "10m"
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -32,7 +37,18 @@ struct ServerCommand: AsyncParsableCommand {
             throw Failure("unknown log level \"\(logLevel)\": use one of \(levels.joined(separator: ", "))")
         }
         let folder = try Self.dataFolder(data, .process)
-        try await launchServer(dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel)
+        try await launchServer(
+            dataFolder: folder, host: place.host, port: place.port, logLevel: logLevel,
+            garbageInterval: try Self.seconds(garbageInterval))
+    }
+
+    /// Seconds of `--gc-interval`; nil for off.
+    static func seconds(_ interval: String) throws -> Double? {
+        if interval == "off" { return nil }
+        guard let duration = parseDuration(interval), duration >= .seconds(1) else {
+            throw Failure("--gc-interval \(interval) is neither off nor a duration of a second or more, such as 10m")
+        }
+        return Double(duration.components.seconds)
     }
 
     /// The flag, else `SPILE_DATA`, else a folder below the home folder.
