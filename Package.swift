@@ -38,7 +38,9 @@ let package = Package(
                 "Core",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Collections", package: "swift-collections"),
-            ]
+            ],
+            // The tests cut and hash gigabytes: unoptimised vector code would take them a quarter of an hour.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
         .target(name: "Versioning", dependencies: ["Storage", "Core", .product(name: "Logging", package: "swift-log")]),
         .target(

@@ -24,6 +24,7 @@ final class Assembly: Sendable {
     let httpPlace: HTTPPlace?
     private let clusterID: String
     private let toolFolder: String
+    private let segments: String
 
     /// Opens the data folder's catalog and store, recovering what a crash left.
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
@@ -52,6 +53,7 @@ final class Assembly: Sendable {
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        segments = folder.segments
         self.history = history
         self.logs = logs
         self.supervisor = supervisor
@@ -85,6 +87,7 @@ final class Assembly: Sendable {
             history: history, urls: ContentURLs(key: contentKey), place: httpPlace, host: options.httpHostOfURLs)
         StorageService(history: history, references: references).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
+        MaintenanceService(history: history, segments: segments).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

@@ -23,6 +23,9 @@ package func runServer(_ options: ServerOptions) async throws {
         .init(
             service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
         .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
+        .init(
+            service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
+            successTerminationBehavior: .ignore),
     ]
     if let http = assembly.makeHTTPService(executor: executor) { services.insert(.init(service: http), at: 0) }
     var configuration = ServiceGroupConfiguration(

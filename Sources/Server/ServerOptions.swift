@@ -18,10 +18,13 @@ package struct ServerOptions: Sendable {
     package var threads: Int
     /// Folders of this machine whose files clients may put by `file://` URLs; none by default.
     package var fileURLFolders: [String]
+    /// Seconds between two looks for garbage; nil never looks.
+    package var garbageInterval: Double?
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
-        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = []
+        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
+        garbageInterval: Double? = 600
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -30,6 +33,7 @@ package struct ServerOptions: Sendable {
         self.logLevel = logLevel
         self.grace = grace
         self.threads = threads
+        self.garbageInterval = garbageInterval
         self.fileURLFolders = fileURLFolders
     }
 }

@@ -10,12 +10,12 @@ package final class FaultyObjectStore: ObjectStore {
         case noSpace
         /// The medium fails: nothing is written.
         case brokenMedium
-        /// A part is written, then the disk is full.
+        /// A part is written, then the disk is full; a replacement or a removal is done and still throws.
         case shortWrite
     }
 
     /// Where something can go wrong.
-    package enum Operation: Sendable { case create, write, sync, finish }
+    package enum Operation: Sendable, CaseIterable { case create, write, sync, finish, replace, remove }
 
     private struct State {
         var random: UInt64
@@ -89,9 +89,15 @@ package final class FaultyObjectStore: ObjectStore {
     package func open(_ name: String) throws -> any ReadableObject { try base.open(name) }
     package func list() throws -> [ObjectListing] { try base.list() }
     package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
-        try base.replace(name, with: bytes)
+        guard let fault = fault(at: .replace) else { return try base.replace(name, with: bytes) }
+        if fault == .shortWrite { try base.replace(name, with: bytes) }
+        throw Self.error(fault, "replace \(name)")
     }
-    package func remove(_ name: String) throws { try base.remove(name) }
+    package func remove(_ name: String) throws {
+        guard let fault = fault(at: .remove) else { return try base.remove(name) }
+        if fault == .shortWrite { try base.remove(name) }
+        throw Self.error(fault, "remove \(name)")
+    }
 
     private final class Object: WritableObject {
         let base: any WritableObject

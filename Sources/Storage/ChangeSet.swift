@@ -45,6 +45,8 @@ package struct ChangeSet: Sendable {
     package let count: Int
     /// Bytes given to the stream's `add`.
     package let contentBytes: UInt64
+    /// Keeps garbage collection from what it refers to, as long as anybody has it.
+    let activity: Activity
 
     package var isEmpty: Bool { count == 0 }
 }

@@ -18,6 +18,8 @@ package final class ChangeWriter {
     }
 
     private let slots: SlotStore
+    /// Begun before anything is looked for: what the stream refers to stays until it, and its change set, are gone.
+    private var activity: Activity?
     private var records = ChangeTable()
     /// Marks of this run by their path: when the last one came, whatever its datum tag.
     private var marks: [[UInt8]: UInt64] = [:]
@@ -32,7 +34,10 @@ package final class ChangeWriter {
     private var active: TreeKey?
     private var isOver = false
 
-    init(slots: SlotStore) { self.slots = slots }
+    init(slots: SlotStore) {
+        self.slots = slots
+        activity = slots.activities.begin(.writer)
+    }
 
     deinit { if !isOver { abandon() } }
 
@@ -254,7 +259,7 @@ package final class ChangeWriter {
 
     /// The stream's changes. What a large stream wrote is durable on return (I1). The last call.
     package func finish() throws -> ChangeSet {
-        guard !isOver else { throw SpileError.bug("a stream of changes was ended twice") }
+        guard !isOver, let activity else { throw SpileError.bug("a stream of changes was ended twice") }
         try finishActive()
         try large?.content.flushPack()
         var changes = sortedChanges()
@@ -273,17 +278,19 @@ package final class ChangeWriter {
         large = nil
         return ChangeSet(
             runs: runs + [.memory(changes)], isLarge: isLarge, count: spilledCount + changes.count,
-            contentBytes: contentBytes)
+            contentBytes: contentBytes, activity: activity)
     }
 
     /// Ends the stream without a result; what it wrote is garbage. May be called at any time; once is enough.
     package func abandon() {
         guard !isOver else { return }
         isOver = true
+        activity = nil
         guard let large else { return }
         large.content.discard()
         large.writer.rollback()
         slots.giveBack(large.writer)
+        slots.counters.abandonedStream()
         self.large = nil
     }
 }

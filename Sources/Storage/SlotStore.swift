@@ -15,10 +15,12 @@ final class SlotStore: Sendable {
         }
     }
 
-    private struct State {
+    struct State {
         var open: [UInt64: OpenSegment] = [:]
         var sealed: [UInt64: Int] = [:]
         var nextSegment: UInt64 = 1
+        /// How often a segment was replaced or removed by this process; those that never were are not here.
+        var versions: [UInt64: Int] = [:]
         var idle: [SlotWriter] = []
         var closed = false
     }
@@ -26,13 +28,16 @@ final class SlotStore: Sendable {
     let objects: any ObjectStore
     let options: StoreOptions
     let counters = StoreCounters()
-    private let state = Mutex(State())
-    private let directories: BoundedCache<UInt64, Sealed>
+    let collection = CollectionGuard()
+    let activities: Activities
+    let state = Mutex(State())
+    let directories: BoundedCache<UInt64, Sealed>
     private let fingerprints: FingerprintTable
 
     init(objects: any ObjectStore, options: StoreOptions) throws {
         self.objects = objects
         self.options = options
+        activities = Activities(collection)
         directories = BoundedCache(limit: options.directoryCacheBytes)
         fingerprints = FingerprintTable(capacity: options.fingerprints)
         try recover()
@@ -131,10 +136,25 @@ final class SlotStore: Sendable {
 
     // MARK: Reading
 
-    private static func cost(_ records: [SlotRecord]) -> Int { records.count * SegmentFormat.recordSize + 512 }
+    static func cost(_ records: [SlotRecord]) -> Int { records.count * SegmentFormat.recordSize + 512 }
 
-    private func sealedSegment(_ id: UInt64) throws -> Sealed {
-        if let cached = directories.get(id) { return cached }
+    func sealedSegment(_ id: UInt64) throws -> Sealed {
+        while true {
+            if let cached = directories.get(id) { return cached }
+            let version = state.withLock { $0.versions[id] }
+            let segment = try load(id)
+            // If the segment was replaced meanwhile, this may be the directory of the old object: look again.
+            let isCurrent = state.withLock { state in
+                guard state.versions[id] == version else { return false }
+                directories.put(id, segment, cost: Self.cost(segment.records))
+                return true
+            }
+            if isCurrent { return segment }
+        }
+    }
+
+    /// Opens a sealed segment and reads its directory, past the cache.
+    func load(_ id: UInt64) throws -> Sealed {
         let reader = try objects.open(SegmentFormat.name(id, sealed: true))
         let footerSize = SegmentFormat.footerSize
         guard reader.size >= footerSize + SegmentFormat.headerSize else {
@@ -148,9 +168,7 @@ final class SlotStore: Sendable {
         }
         let directory = try [UInt8](reading: length) { try reader.readFully(into: $0, at: footer.directoryOffset) }
         let records = try directory.withUnsafeBytes { try SegmentFormat.readDirectory($0, footer: footer, id: id) }
-        let segment = Sealed(reader: reader, records: records)
-        directories.put(id, segment, cost: Self.cost(records))
-        return segment
+        return Sealed(reader: reader, records: records)
     }
 
     private enum Place {
@@ -226,7 +244,8 @@ final class SlotStore: Sendable {
             return nil
         }
         // The table keeps 64 bits of a hash; the directory has all of it.
-        guard let record = try? record(pointer), record.hash == hash, record.kind == .chunk else {
+        guard let record = try? record(pointer), record.hash == hash, record.kind == .chunk, collection.give(pointer)
+        else {
             counters.dedup(hit: false)
             return nil
         }

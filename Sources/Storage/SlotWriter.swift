@@ -177,6 +177,20 @@ package final class SlotWriter: @unchecked Sendable {
         freshIndex.removeAll()
     }
 
+    /// Seals the present segment, so that the next slot opens a new one and a collection can look at this one. If it
+    /// throws, the writer has failed, as after any other call.
+    package func rotate() throws {
+        if let failure { throw failure }
+        guard segment != nil, nextSlot > 0 else { return }
+        do {
+            try seal()
+            try disk.drain()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
     /// Seals the present segment and ends the writer. The last call.
     func close() throws {
         defer { disk.stop() }

@@ -55,7 +55,10 @@ package final class Store: Sendable {
         do {
             let resolver = try ChangeResolver(changes, root: root, nodes: nodes, content: content)
             var editor = TreeEditor(nodes: nodes, writer: writer, changes: resolver, added: added)
-            return try editor.apply(to: root)
+            let result = try editor.apply(to: root)
+            // Of a collection under way this is a root, whatever becomes of the commit it is made for.
+            changes.activity.made(result)
+            return result
         } catch {
             content.discard()
             throw error

@@ -43,6 +43,8 @@ package struct StoreStatistics: Sendable {
     package var dedupHits = 0
     package var dedupMisses = 0
     package var spilledRuns = 0
+    /// Streams given up after they had begun to write.
+    package var abandonedStreams = 0
     package var nodeCacheBytes = 0
     package var nodeCacheHits = 0
     package var nodeCacheMisses = 0
@@ -62,6 +64,7 @@ final class StoreCounters: Sendable {
     private let recoveries = Atomic<Int>(0)
     private let abandonments = Atomic<Int>(0)
     private let runs = Atomic<Int>(0)
+    private let streams = Atomic<Int>(0)
 
     func slots(_ count: Int, bytes: Int) {
         appended.add(count, ordering: .relaxed)
@@ -76,6 +79,7 @@ final class StoreCounters: Sendable {
     func recovered() { recoveries.add(1, ordering: .relaxed) }
     func abandoned() { abandonments.add(1, ordering: .relaxed) }
     func spilled() { runs.add(1, ordering: .relaxed) }
+    func abandonedStream() { streams.add(1, ordering: .relaxed) }
 
     func add(to statistics: inout StoreStatistics) {
         statistics.slotsAppended = appended.load(ordering: .relaxed)
@@ -88,5 +92,6 @@ final class StoreCounters: Sendable {
         statistics.recoveredSegments = recoveries.load(ordering: .relaxed)
         statistics.abandonedSegments = abandonments.load(ordering: .relaxed)
         statistics.spilledRuns = runs.load(ordering: .relaxed)
+        statistics.abandonedStreams = streams.load(ordering: .relaxed)
     }
 }

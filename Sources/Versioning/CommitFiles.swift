@@ -9,9 +9,14 @@ package struct CommitFiles: Sendable {
     package let commit: CommitRecord
     /// Restricts to the content of one datum; empty means all.
     package let datum: String
+    /// Keeps garbage collection from the files for as long as this value lives (``Store/beginReading()``). An entry
+    /// taken out of it is only good beside it.
+    private let reading: Activity
     var root: Root { commit.root }
 
-    package init(store: Store, commit: CommitRecord, datum: String = "") {
+    /// `reading` begins before the commit is looked up, unless nobody can delete it meanwhile.
+    package init(store: Store, commit: CommitRecord, datum: String = "", reading: Activity? = nil) {
+        self.reading = reading ?? store.beginReading()
         self.store = store
         self.commit = commit
         self.datum = datum

@@ -2,6 +2,7 @@ import Core
 import Foundation
 import Logging
 import Storage
+import Synchronization
 
 /// Group commit: one thread takes all changes that are waiting, writes and syncs their slots once, commits the catalog
 /// once, and answers all.
@@ -40,17 +41,29 @@ final class Committer: @unchecked Sendable {
         as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            let operation = QueuedOperation(principal: principal, body: body, continuation: continuation)
-            condition.lock()
-            if isClosing {
-                condition.unlock()
-                operation.fail(SpileError(.unavailable, "the server is shutting down", remedy: "retry later"))
-                return
-            }
-            queue.append(operation)
-            condition.signal()
-            condition.unlock()
+            enqueue(QueuedOperation(principal: principal, body: body) { continuation.resume(with: $0) })
         }
+    }
+
+    /// The same for a thread that may block; never for the committer's own.
+    func performBlocking<Value: Sendable>(
+        as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Value
+    ) throws -> Value {
+        let answered = BlockingAnswer<Value>()
+        enqueue(QueuedOperation(principal: principal, body: body) { answered.give($0) })
+        return try answered.wait()
+    }
+
+    private func enqueue(_ operation: any Operation) {
+        condition.lock()
+        if isClosing {
+            condition.unlock()
+            operation.fail(SpileError(.unavailable, "the server is shutting down", remedy: "retry later"))
+            return
+        }
+        queue.append(operation)
+        condition.signal()
+        condition.unlock()
     }
 
     /// Refuses new operations, finishes those that wait, ends the thread. Blocks until it has ended.
@@ -87,6 +100,9 @@ final class Committer: @unchecked Sendable {
 
     private func commit(_ batch: [any Operation]) {
         var touched: Set<Int64> = []
+        // What the batch reads of trees stays until its rows are durable (docs/INVARIANTS.md, Garbage).
+        let activity = world.store.beginWriting()
+        defer { withExtendedLifetime(activity) {} }
         do {
             try catalog.write { writer in
                 for operation in batch {
@@ -137,16 +153,16 @@ private protocol Operation: AnyObject {
 private final class QueuedOperation<Value: Sendable>: Operation {
     let principal: Principal
     private let body: @Sendable (HistoryTransaction) throws -> Value
-    private let continuation: CheckedContinuation<Value, any Error>
+    private let deliver: @Sendable (Result<Value, any Error>) -> Void
     private var outcome: Result<Value, any Error>?
 
     init(
         principal: Principal, body: @escaping @Sendable (HistoryTransaction) throws -> Value,
-        continuation: CheckedContinuation<Value, any Error>
+        deliver: @escaping @Sendable (Result<Value, any Error>) -> Void
     ) {
         self.principal = principal
         self.body = body
-        self.continuation = continuation
+        self.deliver = deliver
     }
 
     var hasFailed: Bool {
@@ -170,11 +186,28 @@ private final class QueuedOperation<Value: Sendable>: Operation {
 
     func answer() {
         guard let outcome else { return fail(SpileError.bug("an operation was answered before it ran")) }
-        continuation.resume(with: outcome)
+        deliver(outcome)
     }
 
     func fail(_ error: any Error) {
-        if case .failure(let own) = outcome { return continuation.resume(throwing: own) }
-        continuation.resume(throwing: error)
+        if case .failure(let own) = outcome { return deliver(.failure(own)) }
+        deliver(.failure(error))
+    }
+}
+
+/// An answer that a blocked thread waits for. `outcome` is guarded by its mutex.
+private final class BlockingAnswer<Value: Sendable>: Sendable {
+    private let outcome = Mutex<Result<Value, any Error>?>(nil)
+    private let isThere = DispatchSemaphore(value: 0)
+
+    func give(_ result: Result<Value, any Error>) {
+        outcome.withLock { $0 = result }
+        isThere.signal()
+    }
+
+    func wait() throws -> Value {
+        isThere.wait()
+        guard let outcome = outcome.withLock({ $0 }) else { throw SpileError.bug("an operation gave no answer") }
+        return try outcome.get()
     }
 }

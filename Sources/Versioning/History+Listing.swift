@@ -1,4 +1,5 @@
 import Core
+import Storage
 
 /// Which commits a listing holds (`pfs.md` §4.4, ListCommit).
 package struct CommitQuery: Sendable {
@@ -136,7 +137,8 @@ extension History {
 
     /// The files of the commit that `handle` names, as they stand now.
     package func files(_ handle: CommitHandle, datum: String = "") throws -> CommitFiles {
-        try files(of: try readable(handle), datum: datum)
+        let reading = store.beginReading()
+        return try files(of: try readable(handle), datum: datum, reading)
     }
 
     /// The files of the parent of `commit`, or of an empty commit where it has none.
@@ -146,12 +148,13 @@ extension History {
             empty.root = .empty
             return CommitFiles(store: store, commit: empty)
         }
-        return try files(of: try read { try $0.knownCommit(parent) })
+        let reading = store.beginReading()
+        return try files(of: try read { try $0.knownCommit(parent) }, reading)
     }
 
-    private func files(of commit: CommitRecord, datum: String = "") throws -> CommitFiles {
+    private func files(of commit: CommitRecord, datum: String = "", _ reading: Activity) throws -> CommitFiles {
         _ = try commit.readableRoot
-        return CommitFiles(store: store, commit: commit, datum: datum)
+        return CommitFiles(store: store, commit: commit, datum: datum, reading: reading)
     }
 
     /// Finishes a commit, the check of its content made beside the committer so that a large one holds up nobody.
@@ -159,6 +162,8 @@ extension History {
         _ handle: CommitHandle, description: String, error: String, force: Bool, as principal: Principal
     ) async throws {
         var check: ContentCheck?
+        let reading = store.beginReading()
+        defer { withExtendedLifetime(reading) {} }
         if error.isEmpty {
             let (commit, base) = try read { catalog in
                 let commit = try catalog.existingCommit(handle)

@@ -1,6 +1,7 @@
 import Core
 import Logging
 import Storage
+import Synchronization
 
 /// What transactions need besides the catalog's rows.
 struct TransactionWorld: Sendable {
@@ -23,6 +24,8 @@ package final class History: Sendable {
     let catalog: any Catalog
     let heads = HeadCache()
     private let committer: Committer
+    /// What ``expectsGarbage()`` had counted when garbage was last collected; guarded by the mutex.
+    let collectedLeftovers = Mutex(0)
 
     /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
     package init(
@@ -58,6 +61,13 @@ package final class History: Sendable {
         as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
     ) async throws -> Result {
         try await committer.perform(as: principal, body)
+    }
+
+    /// The same for threads that may block: returns when it is durable.
+    package func transactBlocking<Result: Sendable>(
+        _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
+    ) throws -> Result {
+        try committer.performBlocking(as: .server, body)
     }
 
     /// Runs `body` on one snapshot of the catalog.

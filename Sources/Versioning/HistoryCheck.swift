@@ -3,83 +3,190 @@ import Storage
 
 /// What is wrong in a store, and with which thing.
 package struct HistoryFinding: Sendable, Equatable, CustomStringConvertible {
+    /// A branch, a commit or a segment.
     package var subject: String
+    /// The file, if it is about one.
+    package var path: String?
+    /// The slot, if it is about one.
+    package var slot: Pointer?
     package var problem: String
-    package var description: String { "\(subject): \(problem)" }
+
+    package init(subject: String, path: String? = nil, slot: Pointer? = nil, problem: String) {
+        self.subject = subject
+        self.path = path
+        self.slot = slot
+        self.problem = problem
+    }
+
+    package var description: String {
+        subject + ": " + (path.map { "\($0): " } ?? "") + (slot.map { "slot \($0): " } ?? "") + problem
+    }
+}
+
+/// A check of everything: that rows agree with each other and with the trees they name (I1–I3), that every root can be
+/// read with the digest and counts its row says, that segments have a sound directory, that every slot that is referred
+/// to is there; with data, also every byte.
+///
+/// Gives one finding at a time, and keeps of history only a page of it: memory is three bits per slot. One owner; calls
+/// block. History goes on meanwhile: what is deleted while it is checked is no finding. Throws only where the catalog
+/// does not answer.
+package final class HistoryCheck {
+    private enum Stage {
+        case segments(next: Int)
+        case branches(next: Int)
+        case commits
+        case done
+    }
+
+    /// The commits under way: their trees stay as long as `reading` lasts.
+    private struct Page {
+        var commits: [CommitRecord] = []
+        var next = 0
+        var reading: Activity?
+    }
+
+    private static let pageSize = 200
+
+    private let history: History
+    private let data: Bool
+    private let seen = VerifiedNodes()
+    private let segments: [UInt64]
+    private let repos: [RepoRecord]
+    private var stage = Stage.segments(next: 0)
+    private var page = Page()
+    private var cursor: Int64?
+    private var tree: (commit: CommitRecord, check: TreeCheck)?
+    private var found: [HistoryFinding] = []
+
+    init(_ history: History, data: Bool) throws {
+        self.history = history
+        self.data = data
+        segments = history.store.segmentIDs
+        repos = try history.read { try $0.repos(in: nil, type: nil) }
+    }
+
+    /// Slots looked at so far.
+    package var slots: Int { seen.count }
+
+    /// The next finding; nil at the end.
+    package func next() throws -> HistoryFinding? {
+        while found.isEmpty {
+            switch stage {
+            case .segments(let index):
+                stage = index + 1 < segments.count ? .segments(next: index + 1) : .branches(next: 0)
+                if index < segments.count { checkSegment(segments[index]) }
+            case .branches(let index):
+                stage = index + 1 < repos.count ? .branches(next: index + 1) : .commits
+                if index < repos.count { try history.read { try checkBranches(of: repos[index], $0) } }
+            case .commits: try checkCommits()
+            case .done: return nil
+            }
+        }
+        return found.removeFirst()
+    }
+
+    private func report(_ subject: String, _ problem: String) {
+        found.append(HistoryFinding(subject: subject, problem: problem))
+    }
+
+    private func checkSegment(_ id: UInt64) {
+        do {
+            if let problem = try history.store.problem(ofSegment: id) { report("segment \(id)", problem) }
+        } catch {
+            report("segment \(id)", "\(error)")
+        }
+    }
+
+    // MARK: Trees
+
+    private func checkCommits() throws {
+        if tree != nil { return try checkTree() }
+        if page.next < page.commits.count {
+            let commit = page.commits[page.next]
+            page.next += 1
+            tree = (commit, history.store.check(commit.root, data: data, seen: seen))
+            return
+        }
+        let reading = history.store.beginReading()
+        let commits = try history.read { catalog in
+            let commits = try catalog.commits(
+                repo: nil, order: .oldestFirst, beyond: cursor, limit: Self.pageSize)
+            for commit in commits { try check(commit, catalog) }
+            return commits
+        }
+        page = Page(commits: commits, reading: reading)
+        if let last = commits.last { cursor = last.sequence } else { stage = .done }
+    }
+
+    private func checkTree() throws {
+        guard let commit = tree?.commit else { return }
+        let finding: HistoryFinding
+        do {
+            guard let next = try tree?.check.next() else {
+                tree = nil
+                return
+            }
+            finding = HistoryFinding(
+                subject: "commit \(commit.key)", path: next.key?.description, slot: next.pointer, problem: next.message)
+        } catch {
+            tree = nil
+            finding = HistoryFinding(subject: "commit \(commit.key)", problem: "\(error)")
+        }
+        // A commit that has been deleted or written meanwhile, and its tree with it, is none of ours any more.
+        let current = try history.read { try $0.commit(sequence: commit.sequence) }
+        let isCurrent = current?.root.pointer == commit.root.pointer
+        if isCurrent { found.append(finding) } else { tree = nil }
+    }
+
+    // MARK: Rows
+
+    private func checkBranches(of repo: RepoRecord, _ catalog: any CatalogReader) throws {
+        for branch in try catalog.branches(repo: repo.id) {
+            let subject = "branch \(branch.key)"
+            for upstream in branch.provenance where try catalog.branch(id: upstream) == nil {
+                report(subject, "derives from a missing branch (\(upstream))")
+            }
+            guard let head = branch.head else {
+                report(subject, "has no head")
+                continue
+            }
+            guard let commit = try catalog.commit(sequence: head) else {
+                report(subject, "its head, commit number \(head), is missing")
+                continue
+            }
+            if commit.repo != branch.repo { report(subject, "its head \(commit.key) is in another repo") }
+        }
+    }
+
+    private func check(_ record: CommitRecord, _ catalog: any CatalogReader) throws {
+        let subject = "commit \(record.key)"
+        if let parent = record.parent {
+            if let older = try catalog.commit(sequence: parent) {
+                if older.repo != record.repo { report(subject, "its parent \(older.key) is in another repo") }
+                if older.sequence >= record.sequence { report(subject, "its parent \(older.key) is not older") }
+            } else {
+                report(subject, "its parent, commit number \(parent), is missing")
+            }
+        }
+        if let branch = record.branch, try catalog.branch(id: branch) == nil {
+            report(subject, "the branch it was made on (\(branch)) is missing")
+        }
+        for upstream in record.provenance where try catalog.commit(sequence: upstream) == nil {
+            report(subject, "derives from a missing commit (\(upstream))")
+        }
+        if record.finished != nil && record.finishing == nil {
+            report(subject, "is finished without having been finishing")
+        }
+    }
 }
 
 extension History {
-    /// Verifies that rows agree with each other and with the trees they name (I1–I3): heads, parents and provenance
-    /// exist; every root can be read with the digest and counts its row says; with `data`, every byte too.
-    ///
-    /// Blocks for as long as reading takes; `report` gets each finding as it is found. Nodes that commits share are
-    /// read once.
+    /// Begins a check of everything; ``HistoryCheck/next()`` gives what is wrong.
+    package func makeCheck(data: Bool = false) throws -> HistoryCheck { try HistoryCheck(self, data: data) }
+
+    /// Checks everything and reports each finding as it is found. Blocks for as long as reading takes.
     package func check(data: Bool = false, _ report: (HistoryFinding) throws -> Void) throws {
-        let sequences = try read { catalog -> [Int64] in
-            try catalog.checkRows(report)
-            var sequences: [Int64] = []
-            try catalog.forEachRoot { sequence, _ in sequences.append(sequence) }
-            return sequences
-        }
-        var seen = VerifiedNodes()
-        for sequence in sequences {
-            guard let commit = try read({ try $0.commit(sequence: sequence) }) else { continue }
-            var findings: [HistoryFinding] = []
-            do {
-                try store.verify(commit.root, data: data, seen: &seen) { finding in
-                    findings.append(HistoryFinding(subject: "commit \(commit.key)", problem: "\(finding)"))
-                }
-            } catch {
-                findings.append(HistoryFinding(subject: "commit \(commit.key)", problem: "\(error)"))
-            }
-            try findings.forEach(report)
-        }
-    }
-}
-
-extension CatalogReader {
-    fileprivate func checkRows(_ report: (HistoryFinding) throws -> Void) throws {
-        for branch in try branches(repo: nil) {
-            let subject = "branch \(branch.key)"
-            guard let head = branch.head else {
-                try report(HistoryFinding(subject: subject, problem: "has no head"))
-                continue
-            }
-            guard let commit = try commit(sequence: head) else {
-                try report(HistoryFinding(subject: subject, problem: "its head, commit number \(head), is missing"))
-                continue
-            }
-            if commit.repo != branch.repo {
-                try report(HistoryFinding(subject: subject, problem: "its head \(commit.key) is in another repo"))
-            }
-            for upstream in branch.provenance where try self.branch(id: upstream) == nil {
-                try report(HistoryFinding(subject: subject, problem: "derives from a missing branch (\(upstream))"))
-            }
-        }
-        var cursor: Int64?
-        while true {
-            let page = try commits(repo: nil, order: .oldestFirst, beyond: cursor, limit: 1000)
-            guard let last = page.last else { return }
-            for commit in page { try check(commit, report) }
-            cursor = last.sequence
-        }
-    }
-
-    private func check(_ record: CommitRecord, _ report: (HistoryFinding) throws -> Void) throws {
-        let subject = "commit \(record.key)"
-        if let parent = record.parent {
-            guard let older = try commit(sequence: parent) else {
-                return try report(HistoryFinding(subject: subject, problem: "its parent (\(parent)) is missing"))
-            }
-            if older.repo != record.repo {
-                try report(HistoryFinding(subject: subject, problem: "its parent \(older.key) is in another repo"))
-            }
-        }
-        for upstream in record.provenance where try commit(sequence: upstream) == nil {
-            try report(HistoryFinding(subject: subject, problem: "derives from a missing commit (\(upstream))"))
-        }
-        if record.finished != nil && record.finishing == nil {
-            try report(HistoryFinding(subject: subject, problem: "is finished without having been finishing"))
-        }
+        let check = try makeCheck(data: data)
+        while let finding = try check.next() { try report(finding) }
     }
 }

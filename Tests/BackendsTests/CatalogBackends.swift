@@ -84,6 +84,27 @@ struct CatalogRule: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: CatalogBackend.allCases)
+    func `a copy is the catalog as it was, while that goes on`(backend: CatalogBackend) throws {
+        try backend.withFolder { folder throws in
+            try backend.withFolder { other throws in
+                let first = try backend.open(folder)
+                defer { try? first.close() }
+                let kept = try first.write { try $0.makeRepo("a") }
+                let path = other + "/catalog.sqlite"
+                try first.copy(to: path)
+                _ = try first.write { try $0.makeRepo("b") }
+                let again = #expect(throws: SpileError.self) { try first.copy(to: path) }
+                #expect(again?.code == .alreadyExists)
+                let copy = try backend.open(other)
+                defer { try? copy.close() }
+                #expect(try copy.read { try $0.repos(in: nil, type: nil) } == [kept])
+                _ = try copy.write { try $0.makeRepo("c") }
+                #expect(try first.read { try $0.repos(in: nil, type: nil).map(\.key.name) } == ["a", "b"])
+            }
+        }
+    }
+
+    @Test(arguments: CatalogBackend.allCases)
     func `a transaction that was not ended is not there after reopening`(backend: CatalogBackend) throws {
         try backend.withFolder { folder throws in
             let first = try backend.open(folder)

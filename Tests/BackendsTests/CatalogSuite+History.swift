@@ -185,6 +185,7 @@ extension CatalogSuite {
                 #expect(try reader.commit(sequence: numbers[1])?.parent == nil)
                 #expect(try reader.commit(sequence: numbers[2])?.provenance == [])
                 #expect(try reader.lastSequence() == numbers[2])
+                #expect(try reader.commitCount() == 2)
             }
         },
     ]

@@ -37,6 +37,11 @@ import Testing
         ("create repo -- -odd", "create repo -- -odd"),
         ("put file r@b -h", "put file --help r@b"),
         ("create", "create"),
+        ("check", "check"),
+        ("-v check --data", "check --verbose --data"),
+        ("check --offline --data-folder /x", "check --offline --data-folder /x"),
+        ("check status -A", "check status --all-projects"),
+        ("--project x check status", "check status --project x"),
         ("config set active-context x", "config set active-context x"),
     ])
     func `a line is brought to one form`(given: String, wanted: String) throws {

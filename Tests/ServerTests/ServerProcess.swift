@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import Synchronization
+import Testing
 
 /// The real server as a process of its own, with a client that is connected to it.
 final class ServerProcess: Sendable {
@@ -86,7 +87,16 @@ final class ServerFolder: Sendable {
     }
 
     /// Starts a server on the folder and waits until it is ready.
-    func start() async throws -> ServerProcess { try await ServerProcess(try spawn()) }
+    func start(data: String? = nil) async throws -> ServerProcess { try await ServerProcess(try spawn(data: data)) }
+
+    /// Runs the executable with other arguments to its end, which has to be a good one.
+    func run(_ arguments: [String]) async throws {
+        let number = programs.withLock { $0.count }
+        let program = try SpawnedProgram(Self.executable(), arguments, errorsTo: "\(path)/run-\(number).log")
+        programs.withLock { $0.append(program) }
+        let ending = await program.ending()
+        #expect(ending == .status(0), "\(arguments): \(program.errorText)")
+    }
 
     /// Starts a server that is expected to refuse, and gives what it said.
     func refusal(data: String? = nil, listen: String = "127.0.0.1:0") async throws -> ServerProcess.Refusal? {

@@ -138,3 +138,13 @@ enum Posix {
 /// `open(2)` and `close(2)` under names that no method hides.
 func openFile(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { open(path, flags, mode) }
 func closeFile(_ descriptor: Int32) { _ = close(descriptor) }
+
+extension Posix {
+    /// Makes a file, or a folder's list of names, durable.
+    static func syncFile(_ path: String) throws {
+        let descriptor = openFile(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Posix.error("open", path) }
+        defer { closeFile(descriptor) }
+        if fsync(descriptor) != 0 { throw Posix.error("sync", path) }
+    }
+}

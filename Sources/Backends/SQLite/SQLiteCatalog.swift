@@ -54,6 +54,30 @@ package final class SQLiteCatalog: Catalog {
         }
     }
 
+    package func copy(to path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else {
+            throw SpileError(.alreadyExists, "\(path) exists already")
+        }
+        do {
+            let copy = try DatabaseQueue(path: path)
+            try pool.backup(to: copy)
+            try copy.close()
+        } catch {
+            throw SQLiteErrors.translated(error, path: path)
+        }
+        try Posix.syncFile(path)
+    }
+
+    /// Verifies the file's own structure. Throws `dataLoss` with what is wrong.
+    package func verify() throws {
+        let problems = try pool.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
+        guard problems == ["ok"] else {
+            throw SpileError(
+                .dataLoss, "catalog \(pool.path) is damaged: \(problems.joined(separator: "; "))",
+                remedy: "restore the data folder from a backup")
+        }
+    }
+
     package func close() throws {
         do {
             // The pool closes its writer before its readers, which leaves the log behind: fold it in first, so that the

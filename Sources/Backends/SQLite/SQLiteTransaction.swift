@@ -212,6 +212,8 @@ struct SQLiteTransaction: CatalogReader {
         try row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")?["seq"] ?? 0
     }
 
+    func commitCount() throws -> Int64 { try row("SELECT COUNT(*) FROM commits")?[0] ?? 0 }
+
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws {
         let sql = """
             SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes, layer FROM commits

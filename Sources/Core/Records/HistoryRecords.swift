@@ -92,8 +92,8 @@ package enum CommitOrigin: Int, Sendable {
     case auto = 2
 }
 
-/// What is laid over the files of another commit: contents to append or to put, and before them what goes. Two trees, as
-/// a file set has them.
+/// What is laid over the files of another commit: contents to append or to put, and before them what goes. Two trees,
+/// as a file set has them.
 package struct CommitLayer: Sendable, Equatable {
     package var content: Root
     package var deletions: Root

@@ -11,6 +11,10 @@ package protocol Catalog: Sendable {
     /// Writes queue: one at a time.
     func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result
 
+    /// Writes a consistent copy of everything to a new file at `path`, beside reads and writes that go on. The copy is
+    /// durable on return. Throws `alreadyExists` if there is a file.
+    func copy(to path: String) throws
+
     /// Closes all connections; the catalog is of no use afterwards.
     func close() throws
 }
@@ -67,6 +71,8 @@ package protocol CatalogReader {
     func derived(from sequence: Int64, beyond cursor: Int64?, limit: Int) throws -> [Int64]
     /// The highest sequence number given out, 0 if none.
     func lastSequence() throws -> Int64
+    /// How many commits there are.
+    func commitCount() throws -> Int64
     /// Every root that a commit names (its files' and, while it has one, its layer's), for marking and checking; `body`
     /// gets them oldest first.
     func forEachRoot(_ body: (_ sequence: Int64, _ root: Root) throws -> Void) throws

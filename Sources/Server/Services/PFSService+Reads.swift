@@ -36,7 +36,7 @@ extension PFSService {
         }
         routes.serverStream(Method.GlobFile.descriptor) { (request: PfsV2_GlobFileRequest, _, writer) in
             let handle = try Self.handle(request.hasCommit, request.commit)
-            let files = CommitFiles(store: history.store, commit: try await history.commit(handle, at: .started))
+            let files = try history.files(handle)
             let glob = try Glob(request.pattern)
             try await Self.send(writer) { send in
                 try await files.glob(glob, range: PathRange(request.pathRange)) {
@@ -84,7 +84,7 @@ extension PFSService {
             let entry = try await files.singleFile(
                 try Glob(file.path), range: PathRange(request.pathRange), requested: file)
             guard request.offset >= 0 else { throw SpileError.invalid("offset must not be negative") }
-            let sent = try await content(of: entry, from: UInt64(request.offset), writer)
+            let sent = try await content(of: entry, in: files, from: UInt64(request.offset), writer)
             // An old client needs a message even for an empty file (`clients.md` §1.9).
             if !sent { try await writer.write(Google_Protobuf_BytesValue()) }
         }
@@ -94,7 +94,7 @@ extension PFSService {
             let found = try await files.archive(try Glob(file.path), range: PathRange(request.pathRange)) { view in
                 try await Self.write(TarStream.header(view), writer)
                 if let entry = view.entry {
-                    _ = try await content(of: entry, from: 0, writer)
+                    _ = try await content(of: entry, in: files, from: 0, writer)
                     try await Self.write(TarStream.padding(entry.size), writer)
                 }
                 return true
@@ -104,9 +104,12 @@ extension PFSService {
         }
     }
 
+    /// `files` is where the entry is from: it keeps garbage collection from it.
     private func content(
-        of entry: FileEntry, from offset: UInt64, _ writer: RPCWriter<Google_Protobuf_BytesValue>
+        of entry: FileEntry, in files: CommitFiles, from offset: UInt64,
+        _ writer: RPCWriter<Google_Protobuf_BytesValue>
     ) async throws -> Bool {
+        defer { withExtendedLifetime(files) {} }
         var position = offset
         while position < entry.size {
             let bytes = try history.store.read(entry, offset: position, maxBytes: Limits.payloadBytes)

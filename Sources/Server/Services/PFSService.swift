@@ -67,9 +67,9 @@ extension PFSService {
 
     private func registerAdministration(in routes: inout Routes) {
         routes.serverStream(Method.Fsck.descriptor) { (_: PfsV2_FsckRequest, _, writer) in
-            var findings: [HistoryFinding] = []
-            try history.check { findings.append($0) }
-            for finding in findings {
+            let check = try history.makeCheck()
+            while let finding = try check.next() {
+                try Task.checkCancellation()
                 try await writer.write(PfsV2_FsckResponse.with { $0.error = finding.description })
             }
         }

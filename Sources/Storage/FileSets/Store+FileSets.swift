@@ -21,7 +21,8 @@ extension Store {
         let isSmall = set.count <= UInt64(options.smallStreamChanges)
             && set.content.bytes <= UInt64(options.smallStreamBytes)
         return ChangeSet(
-            runs: [.stored(set)], isLarge: !isSmall, count: Int(clamping: set.count), contentBytes: set.content.bytes)
+            runs: [.stored(set)], isLarge: !isSmall, count: Int(clamping: set.count), contentBytes: set.content.bytes,
+            activity: beginWriting())
     }
 
     /// Two file sets as one: laid over any tree it does what `lower` and then `upper` would do.

@@ -22,6 +22,8 @@ package final class FileSetUpload: FileOperations {
     package func finish() async throws -> FileSetHandle {
         isDone = true
         let set = try changes.finish()
+        // Garbage collection waits for the changes until the row that names their trees is there.
+        defer { withExtendedLifetime(set) {} }
         let handle = FileSetHandle(history.randomness)
         if set.isLarge {
             let stored = try history.store.bulk { try history.store.fileSet(of: set, through: $0) }

@@ -18,6 +18,8 @@ extension History {
     /// removal.
     package func differenceFileSet(of commit: CommitHandle, as principal: Principal) async throws -> FileSetHandle {
         let handle = FileSetHandle(randomness)
+        let writing = store.beginWriting()
+        defer { withExtendedLifetime(writing) {} }
         for attempt in 1... {
             let (base, root) = try read { try $0.span(of: commit, at: clock.now()) }
             let set = try store.bulk { try store.fileSet(from: base, to: root, through: $0) }
@@ -42,6 +44,8 @@ extension History {
     package func add(
         fileSet handle: String, to commit: CommitHandle, as principal: Principal
     ) async throws -> CommitKey {
+        let writing = store.beginWriting()
+        defer { withExtendedLifetime(writing) {} }
         let (key, set) = try read { catalog in
             let record = try catalog.existingCommit(commit)
             guard record.isOpen else { throw SpileError.alreadyFinished(record.key) }
@@ -56,6 +60,8 @@ extension History {
         fileSets handles: [String], seconds: Double, as principal: Principal
     ) async throws -> FileSetHandle {
         let handle = FileSetHandle(randomness)
+        let writing = store.beginWriting()
+        defer { withExtendedLifetime(writing) {} }
         let sets = try read { catalog in try handles.map { try catalog.livingFileSet($0, at: clock.now()).trees } }
         if sets.count <= 8, sets.dropFirst().allSatisfy({ !store.changes(of: $0).isLarge }) {
             try await transact(as: principal) { transaction in

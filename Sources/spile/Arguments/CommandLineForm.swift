@@ -45,7 +45,8 @@ struct CommandLineForm: Equatable, Sendable {
         // The words found, each with a blank behind it.
         var path = ""
         var index = 0
-        while index < arguments.count, !FlagTable.isWhole(path) {
+        // `check` is a command of its own and the beginning of another: the longest that fits counts.
+        while index < arguments.count, !FlagTable.isWhole(path) || FlagTable.isPrefix(path) {
             let argument = arguments[index]
             if argument == "--" { break }
             if argument.hasPrefix("-"), argument.count > 1 {
@@ -54,6 +55,7 @@ struct CommandLineForm: Equatable, Sendable {
             }
             let word = FlagTable.leads(path, argument) ? argument : FlagTable.singular(argument)
             guard FlagTable.leads(path, word) else {
+                if FlagTable.isWhole(path) { break }
                 throw unknown(argument, after: found.map(\.word), choices: FlagTable.next(after: path))
             }
             found.append((index, word))

@@ -170,7 +170,11 @@ enum FlagTable {
         ("fsck", "fix:f zombie= zombie-all P"),
         ("edit metadata", "P"),
         ("list task", "namespace:n= group:g= RO"),
-        ("server", "data= listen= http= log-level= allow-file-urls="),
+        ("server", "data= listen= http= log-level= allow-file-urls= gc-interval="),
+        ("gc", "dry-run"),
+        ("check", "data offline data-folder="),
+        ("snapshot", ""),
+        ("restore", "data= check-data"),
     ]
 
     /// Nouns that also answer to a plural.
@@ -203,6 +207,11 @@ enum FlagTable {
     /// Whether the words so far, each followed by a blank, are a whole command.
     static func isWhole(_ path: String) -> Bool {
         commands.contains { $0.name.utf8.count + 1 == path.utf8.count && path.hasPrefix($0.name) }
+    }
+
+    /// Whether the words so far, each followed by a blank, are the beginning of a longer command.
+    static func isPrefix(_ path: String) -> Bool {
+        commands.contains { $0.name.utf8.count > path.utf8.count && $0.name.hasPrefix(path) }
     }
 
     /// Whether a word may follow the words so far, each of which is followed by a blank.

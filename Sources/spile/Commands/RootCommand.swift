@@ -22,7 +22,7 @@ struct RootCommand: AsyncParsableCommand {
                 StopVerb.self, WaitVerb.self, SubscribeVerb.self, SquashVerb.self, RerunVerb.self, RunVerb.self,
                 ValidateVerb.self, EditVerb.self, CheckVerb.self, NextVerb.self, RestartVerb.self, ResumeVerb.self,
                 AuthCommand.self, LogsCommand.self,
-                FsckCommand.self,
+                FsckCommand.self, GarbageCommand.self, SnapshotCommand.self, RestoreCommand.self,
             ])
     }
 }
@@ -169,11 +169,6 @@ struct EditVerb: ParsableCommand {
 struct NextVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next", abstract: "Used by pipelines' code.", shouldDisplay: false, subcommands: [NextDatum.self])
-}
-
-struct CheckVerb: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Say what is not well.", subcommands: [CheckStatus.self])
 }
 
 struct RestartVerb: ParsableCommand {

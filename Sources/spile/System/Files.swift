@@ -108,6 +108,13 @@ enum Files {
         if mkdir(path, mode) != 0 && errno != EEXIST { throw lastError("make folder", path) }
     }
 
+    /// The path from the root on; one that is not is taken from the working folder.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
     /// The part before the last slash; empty for a bare name.
     static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "" }

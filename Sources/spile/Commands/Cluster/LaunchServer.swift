@@ -2,10 +2,10 @@ import Logging
 import Server
 
 /// Runs the server in this process until it is told to stop. `http` is where it answers plain HTTP, nil the port behind
-/// that of the calls. `logLevel` is one of the names of the logging library.
+/// that of the calls. `logLevel` is one of the names of the logging library, `garbageInterval` seconds, nil for never.
 func launchServer(
     dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String,
-    fileURLFolders: [String]
+    fileURLFolders: [String], garbageInterval: Double?
 ) async throws {
     let listener: HTTPListener =
         if isHTTPOff { .off } else { http.map { .at(host: $0.host, port: $0.port) } ?? .besideCalls }
@@ -13,5 +13,5 @@ func launchServer(
     try await runServer(
         ServerOptions(
             dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level,
-            fileURLFolders: fileURLFolders))
+            fileURLFolders: fileURLFolders, garbageInterval: garbageInterval))
 }

@@ -30,6 +30,11 @@ struct ServerCommand: AsyncParsableCommand {
             "Let clients put files of this machine from below this folder, by file:// URLs. Repeat it.",
             valueName: "folder"))
     var allowFileURLs: [String] = []
+    @Option(
+        name: .customLong("gc-interval"), parsing: .unconditional,
+        help: ArgumentHelp(
+            "How often to look for what no commit holds any more and remove it, or off.", valueName: "duration"))
+    var garbageInterval = "10m"
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -42,7 +47,8 @@ struct ServerCommand: AsyncParsableCommand {
         let http = try self.http.flatMap { $0 == "off" ? nil : try Self.place($0, of: "--http") }
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
-            logLevel: logLevel, fileURLFolders: allowFileURLs)
+            logLevel: logLevel, fileURLFolders: allowFileURLs,
+            garbageInterval: try Self.seconds(garbageInterval))
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {
@@ -51,6 +57,15 @@ struct ServerCommand: AsyncParsableCommand {
             throw Failure("\(flag) \(text) is not HOST:PORT, such as 127.0.0.1:30650")
         }
         return place
+    }
+
+    /// Seconds of `--gc-interval`; nil for off.
+    static func seconds(_ interval: String) throws -> Double? {
+        if interval == "off" { return nil }
+        guard let duration = parseDuration(interval), duration >= .seconds(1) else {
+            throw Failure("--gc-interval \(interval) is neither off nor a duration of a second or more, such as 10m")
+        }
+        return Double(duration.components.seconds)
     }
 
     /// The flag, else `SPILE_DATA`, else a folder below the home folder.
