@@ -243,8 +243,9 @@ final class SlotStore: Sendable {
             counters.dedup(hit: false)
             return nil
         }
-        // The table keeps 64 bits of a hash; the directory has all of it.
-        guard let record = try? record(pointer), record.hash == hash, record.kind == .chunk, collection.give(pointer)
+        // Given out before it is looked up: once a collection has barred a slot and removed its segment, the look-up
+        // fails. The table keeps 64 bits of a hash; the directory has all of it.
+        guard collection.give(pointer), let record = try? record(pointer), record.hash == hash, record.kind == .chunk
         else {
             counters.dedup(hit: false)
             return nil

@@ -147,11 +147,14 @@ package final class SlotWriter: @unchecked Sendable {
         freshIndex.removeAll(keepingCapacity: true)
     }
 
-    /// Gives up everything appended since the last sync, as after a failure.
+    /// Gives up everything appended since the last sync. After a failure the segment goes with it; else what was
+    /// appended stays there as garbage, and whoever comes next goes on behind it.
     package func rollback() {
         reserved = false
-        if dirty || failure != nil { abandonSegment() }
+        if failure != nil { abandonSegment() }
         failure = nil
+        fresh.removeAll()
+        freshIndex.removeAll()
     }
 
     /// Gives up a segment on which a write failed, with everything since the last sync, so that whoever comes next does

@@ -129,6 +129,7 @@ final class Committer: @unchecked Sendable {
             for operation in batch { operation.fail(error) }
             return
         }
+        world.heads.publish()
         // I4: answers and events only after the rows are durable.
         events.publish(repos: touched)
         for operation in batch { operation.answer() }

@@ -4,9 +4,9 @@ import Synchronization
 /// Branches with their heads as the committer last wrote them, so that the next write to the same branch asks the
 /// catalog nothing.
 ///
-/// The committer's thread is the only writer of the catalog and the only one that puts and drops entries; any thread
-/// may look. What it finds may be about to fail to become durable, so a look decides nothing for good: the transaction
-/// checks again. All state is behind one mutex.
+/// The committer's thread is the only writer of the catalog and the only one that puts, publishes and drops entries.
+/// Any thread may look at what is durable; a look decides nothing for good, the transaction checks again. All state is
+/// behind one mutex.
 final class HeadCache: Sendable {
     struct Entry {
         var branch: BranchRecord
@@ -19,25 +19,48 @@ final class HeadCache: Sendable {
     /// Entries are dropped all at once when there are this many.
     private static let limit = 4096
 
-    private let entries = Mutex<[BranchKey: Entry]>([:])
+    private struct State {
+        /// As the batch under way has made them.
+        var entries: [BranchKey: Entry] = [:]
+        /// As they were durable last.
+        var durable: [BranchKey: Entry] = [:]
+        /// What differs between the two.
+        var fresh: [BranchKey] = []
+    }
 
-    func entry(_ key: BranchKey) -> Entry? { entries.withLock { $0[key] } }
+    private let state = Mutex(State())
+
+    /// What the committer's thread knows, inside a transaction.
+    func entry(_ key: BranchKey) -> Entry? { state.withLock { $0.entries[key] } }
+
+    /// What everybody may know.
+    func durableEntry(_ key: BranchKey) -> Entry? { state.withLock { $0.durable[key] } }
 
     func put(_ entry: Entry) {
-        entries.withLock { entries in
-            if entries.count >= Self.limit { entries.removeAll(keepingCapacity: true) }
-            entries[entry.branch.key] = entry
+        state.withLock { state in
+            if state.entries.count >= Self.limit { state = State() }
+            state.entries[entry.branch.key] = entry
+            state.fresh.append(entry.branch.key)
+        }
+    }
+
+    /// What was put is durable now.
+    func publish() {
+        state.withLock { state in
+            for key in state.fresh { state.durable[key] = state.entries[key] }
+            state.fresh.removeAll(keepingCapacity: true)
         }
     }
 
     /// Forgets all branches of these repos.
     func drop(repos: Set<Int64>) {
         if repos.isEmpty { return }
-        entries.withLock { entries in
+        state.withLock { state in
             // Few repos are written at a time, and a rebuilt map costs more than a look at each entry.
-            for (key, entry) in entries where repos.contains(entry.branch.repo) { entries[key] = nil }
+            for (key, entry) in state.entries where repos.contains(entry.branch.repo) { state.entries[key] = nil }
+            for (key, entry) in state.durable where repos.contains(entry.branch.repo) { state.durable[key] = nil }
         }
     }
 
-    func clear() { entries.withLock { $0.removeAll() } }
+    func clear() { state.withLock { $0 = State() } }
 }

@@ -39,6 +39,8 @@ extension History {
     ) async throws {
         let path = FilePath.clean(search.path)
         guard path != "/" else { throw SpileError.invalid("file_path names no file", remedy: "name one, such as /a/b") }
+        let reading = store.beginReading()
+        defer { withExtendedLifetime(reading) {} }
         let start = try read { try $0.existingCommit(search.start) }
         guard start.finished != nil else { throw SpileError.commitNotFinished(start.key) }
         var next: Int64? = start.sequence

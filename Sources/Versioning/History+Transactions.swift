@@ -20,6 +20,7 @@ extension History {
         _ body: @escaping @Sendable (TransactionRecord, HistoryTransaction) throws -> (TransactionRecord, Result)
     ) async throws -> Result {
         try await transact(as: principal) { outer in
+            try outer.refuseLaunches("it may not add to transactions")
             let record = try outer.catalog.existingTransaction(id)
             do {
                 try outer.catalog.savepoint {

@@ -84,7 +84,7 @@ extension HistoryTransaction {
 
     /// Deletes a branch; its commits stay (`pfs.md` §4.3).
     package func deleteBranch(_ key: BranchKey, force: Bool) throws {
-        try authorizeWrite(to: key.repo)
+        try refuseLaunches("it may not delete branches")
         let branch = try catalog.existingBranch(key)
         try detach(branch, force: force)
         try detachTriggers(of: branch, force: force)
@@ -155,7 +155,9 @@ extension HistoryTransaction {
         guard handle.repo.name == key.repo.name else {
             throw SpileError.domain("branch and head commit must belong to the same repo")
         }
-        return try catalog.existingCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))
+        let commit = try catalog.existingCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))
+        if commit.isForgotten { throw SpileError.forgottenHead(commit.key) }
+        return commit
     }
 
     private func addAutoCommit(on branch: BranchRecord, isOpen: Bool) throws {

@@ -12,13 +12,13 @@ extension HistoryTransaction {
     package func remove(_ handle: CommitHandle, by removal: Removal, recursive: Bool) throws {
         try refuseLaunches("it may not \(removal.rawValue) commits")
         let commit = try catalog.existingCommit(handle)
-        let affected = try derived(from: [commit])
-        guard recursive || affected.count == 1 else {
+        try refuseSpec(commit, by: removal)
+        guard try recursive || catalog.directSubvenance(commit: commit.sequence, limit: 1).isEmpty else {
             throw SpileError.domain(
                 "cannot \(removal.rawValue) commit (\(commit.key)) with subvenance without recursive",
-                remedy: "\(affected.count - 1) commits derive from it; ask for them to go, too, or keep it")
+                remedy: "commits derive from it; ask for them to go, too, or keep it")
         }
-        try remove(affected, by: removal)
+        try remove(try derived(from: [commit]), by: removal)
     }
 
     /// Removes all commits that carry a set id; none at all is no error.
@@ -52,10 +52,24 @@ extension HistoryTransaction {
         guard try branches(at: commit).isEmpty else {
             throw refused("the branch head cannot be a forgotten commit: \(commit.key)")
         }
+        try refuseNeededBase(commit)
         commit.isForgotten = true
         commit.root = .empty
         try catalog.update(commit)
         touch(repo: commit.repo)
+    }
+
+    /// Refuses where a commit after some in error would inherit from this one: an open one, or a new one on a branch.
+    private func refuseNeededBase(_ commit: CommitRecord) throws {
+        var queue = try catalog.childSequences(of: commit.sequence)
+        while let sequence = queue.popLast() {
+            let child = try catalog.knownCommit(sequence)
+            let isNeeded = try child.isOpen || (!child.error.isEmpty && !branches(at: child).isEmpty)
+            if isNeeded {
+                throw SpileError.domain("Forget Commit: \(child.key) inherits its files from \(commit.key)")
+            }
+            if !child.error.isEmpty { queue += try catalog.childSequences(of: sequence) }
+        }
     }
 
     // MARK: What goes
@@ -85,9 +99,10 @@ extension HistoryTransaction {
         let ids = Set(affected.map(\.sequence))
         for commit in affected {
             try refuseSpec(commit, by: removal)
-            let children = try catalog.childSequences(of: commit.sequence).filter { !ids.contains($0) }
+            let all = try catalog.childSequences(of: commit.sequence)
+            let children = all.filter { !ids.contains($0) }
             switch removal {
-            case .squash: try checkSquash(commit, hasChildren: !children.isEmpty, children)
+            case .squash: try checkSquash(commit, hasChildren: !all.isEmpty, children)
             case .drop:
                 guard children.isEmpty else {
                     throw SpileError.domain(
@@ -124,6 +139,9 @@ extension HistoryTransaction {
             try catalog.update(child)
         }
         let heads = try branches(at: commit)
+        if let parent = commit.parent, !heads.isEmpty, try catalog.knownCommit(parent).isForgotten {
+            throw SpileError.forgottenHead(commit.key)
+        }
         if let parent = commit.parent {
             for branch in heads { try catalog.setHead(branch: branch.id, to: parent, at: now) }
         } else {
@@ -148,5 +166,11 @@ extension HistoryTransaction {
     /// The branches that point at a commit: heads are commits of the branch's own repo.
     private func branches(at commit: CommitRecord) throws -> [BranchRecord] {
         try catalog.branches(repo: commit.repo).filter { $0.head == commit.sequence }
+    }
+}
+
+extension SpileError {
+    static func forgottenHead(_ key: CommitKey) -> SpileError {
+        .domain("the branch head cannot be a forgotten commit: \(key)", remedy: "choose a commit that has its files")
     }
 }

@@ -45,10 +45,16 @@ package struct TriggerTimer: Sendable {
             }
         }
         for (branch, at) in due where at <= now {
-            try await history.transact(as: .server) { try $0.fireSchedule(of: branch, due: now) }
+            do {
+                try await history.transact(as: .server) { try $0.fireSchedule(of: branch, due: now) }
+            } catch {
+                // One that cannot move must not keep the others from moving.
+                logger.error("a branch with a schedule was not moved", metadata: ["error": "\(error)"])
+            }
         }
         return try history.read { catalog in
-            try catalog.triggeredBranches(repo: nil).compactMap { try catalog.nextFiring(of: $0) }.min()
+            try catalog.triggeredBranches(repo: nil).compactMap { try catalog.nextFiring(of: $0) }
+                .filter { $0 > now }.min()
         }
     }
 

@@ -45,7 +45,7 @@ package final class Upload: FileOperations {
         _ handle: CommitHandle, _ heads: HeadCache, _ principal: Principal
     ) throws -> Target? {
         guard case .user = principal, handle.id.isEmpty, let name = handle.branch, !name.isEmpty,
-            let known = heads.entry(handle.repo.branch(name))
+            let known = heads.durableEntry(handle.repo.branch(name))
         else { return nil }
         if known.head.isOpen { return .openCommit(known.head.key) }
         try known.branch.refuseOutput(for: principal)

@@ -33,8 +33,10 @@ struct GarbageService: Service {
     private func look(after seconds: Double, _ pacer: Pacer) throws {
         try pacer.pause(seconds)
         do {
-            _ = try history.transactBlocking { try $0.catalog.removeExpiredFileSets(at: $0.now, limit: 10_000) }
-            guard try history.expectsGarbage() else { return }
+            let expired = try history.transactBlocking {
+                try $0.catalog.removeExpiredFileSets(at: $0.now, limit: 10_000)
+            }
+            guard try expired > 0 || history.expectsGarbage() else { return }
             var options = GarbageOptions()
             options.workShare = Self.workShare
             let report = try history.collectGarbage(options, pause: pacer.pause)

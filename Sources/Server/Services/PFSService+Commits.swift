@@ -37,9 +37,10 @@ extension PFSService {
             let subscription = try CommitSubscription(request)
             try await history.subscribe(subscription) { try await writer.write($0.message) }
         }
-        routes.serverStream(Method.InspectCommitSet.descriptor) { (request: PfsV2_InspectCommitSetRequest, _, writer) in
+        routes.serverStream(Method.InspectCommitSet.descriptor) {
+            (request: PfsV2_InspectCommitSetRequest, call, writer) in
             let id = try Self.setID(request.commitSet)
-            for member in try history.commitSet(id) {
+            for member in try history.commitSet(id) where call.principal.mayRead(member.key.repo) {
                 let commit = request.wait ? try await history.commit(CommitHandle(member.key), at: .finished) : member
                 try await writer.write(try history.read { try $0.view(commit).message })
             }

@@ -88,3 +88,30 @@ extension PfsV2_GetFileSetRequest: ReadsRepos {
 extension PfsV2_CopyFile: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [src.commit.home] }
 }
+
+// Calls that look across repos: for callers that may read all of them.
+
+extension PfsV2_WalkCommitProvenanceRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_WalkCommitSubvenanceRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_WalkBranchProvenanceRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_WalkBranchSubvenanceRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_FsckRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension PfsV2_CheckStorageRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension TransactionV2_InspectTransactionRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}
+extension TransactionV2_ListTransactionRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [nil] }
+}

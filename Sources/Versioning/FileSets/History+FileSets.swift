@@ -79,6 +79,8 @@ extension History {
     /// each full as soon as it has `files` files or `bytes` bytes. Zero stands for a million files or 10⁹ bytes.
     package func shards(ofFileSet handle: String, files: Int64, bytes: Int64) throws -> [PathRange] {
         guard files >= 0, bytes >= 0 else { throw SpileError.invalid("num_files and size_bytes must not be negative") }
+        let reading = store.beginReading()
+        defer { withExtendedLifetime(reading) {} }
         let set = try read { try $0.livingFileSet(handle, at: clock.now()) }
         let cuts = try store.cuts(
             set.content, files: files == 0 ? 1_000_000 : UInt64(files),
