@@ -21,7 +21,6 @@ package final class SlotWriter: @unchecked Sendable {
 
     private var segment: OpenSegment?
     private var buffer: AlignedBuffer
-    private var spare: [AlignedBuffer] = []
     /// Segment offset of the buffer's first byte, and bytes in use.
     private var base = 0
     private var used = 0

@@ -76,10 +76,14 @@ private struct Rehearsed<Outcome>: Error, @unchecked Sendable {
 
 extension CatalogReader {
     package func existingTransaction(_ id: CommitID) throws -> TransactionRecord {
-        guard let record = try transaction(id) else {
-            throw SpileError.notFound(
-                "transactions \(id) not found", remedy: "forget it, for example with: pachctl stop transaction")
-        }
+        guard let record = try transaction(id) else { throw SpileError.transactionNotFound("\(id)") }
         return record
+    }
+}
+
+extension SpileError {
+    /// `id` as the caller gave it, which need not be an id.
+    package static func transactionNotFound(_ id: String) -> SpileError {
+        .notFound("transactions \(id) not found", remedy: "forget it, for example with: pachctl stop transaction")
     }
 }

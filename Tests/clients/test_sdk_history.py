@@ -301,6 +301,29 @@ class TestTransactions:
         client.transaction.finish_transaction(transaction=tx)
         assert client.pfs.repo_exists(pfs.Repo.from_uri(name))
 
+    def test_requests_that_come_at_the_same_time_all_get_in(self, server, client, fresh):
+        tx = client.transaction.start_transaction()
+        names = [fresh("repo") for _ in range(6)]
+        failures = []
+
+        def append(name):
+            own = Client(host=server.host, port=server.port)
+            own.transaction_id = tx.id
+            try:
+                own.pfs.create_repo(repo=pfs.Repo.from_uri(name))
+            except grpc.RpcError as error:
+                failures.append(error.details())
+
+        threads = [threading.Thread(target=append, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        info = client.transaction.finish_transaction(transaction=tx)
+        assert {request.create_repo.repo.name for request in info.requests} == set(names)
+        assert all(client.pfs.repo_exists(pfs.Repo.from_uri(name)) for name in names)
+
     def test_a_batch_is_carried_out_at_once(self, client, make, fresh):
         a = make()
         requests = [

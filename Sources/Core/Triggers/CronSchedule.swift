@@ -48,7 +48,8 @@ package struct CronSchedule: Sendable, Equatable {
 
     private static func descriptor(_ words: [Substring], _ text: String) throws(SpileError) -> Kind {
         if words.count == 2, words[0] == "@every" {
-            guard let seconds = ShortDuration.seconds(String(words[1])), seconds > 0 else {
+            guard let seconds = ShortDuration.seconds(String(words[1])), (0..<1e9).contains(seconds), seconds > 0
+            else {
                 throw malformed(text, "\(words[1]) is not a duration such as 90s or 1h30m")
             }
             return .every(seconds: max(1, Int64(seconds)))

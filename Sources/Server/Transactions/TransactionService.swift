@@ -47,7 +47,7 @@ struct TransactionService: Sendable {
 
     private static func id(_ isGiven: Bool, _ message: TransactionV2_Transaction) throws -> CommitID {
         guard isGiven else { throw SpileError.invalid("validate request: transaction is missing") }
-        guard let id = CommitID(message.id) else { throw Transactions.missing(message.id) }
+        guard let id = CommitID(message.id) else { throw SpileError.transactionNotFound(message.id) }
         return id
     }
 }

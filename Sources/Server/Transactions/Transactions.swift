@@ -20,8 +20,21 @@ struct Transactions: Sendable {
         return outcome
     }
 
-    /// Appends a request, if all requests together still go through.
+    /// Appends a request, if all requests together still go through. Another that gets in between is no error: the
+    /// requests are read and tried again, a few times.
     func append(
+        _ request: TransactionV2_TransactionRequest, to id: CommitID, _ call: Call
+    ) async throws -> TransactionStep.Outcome {
+        for _ in 0..<Self.appendRetries {
+            do { return try await appendOnce(request, to: id, call) } catch let error as SpileError
+            where error.code == .aborted { continue }
+        }
+        return try await appendOnce(request, to: id, call)
+    }
+
+    private static let appendRetries = 10
+
+    private func appendOnce(
         _ request: TransactionV2_TransactionRequest, to id: CommitID, _ call: Call
     ) async throws -> TransactionStep.Outcome {
         let known = try history.read { try $0.existingTransaction(id) }
@@ -135,14 +148,7 @@ extension Call {
         let ids = metadata[stringValues: "pach-transaction"].filter { !$0.isEmpty }
         if Set(ids).count > 1 { throw SpileError.invalid("multiple active transactions found: \(Array(Set(ids)))") }
         guard let text = ids.first else { return nil }
-        guard let id = CommitID(text) else { throw Transactions.missing(text) }
+        guard let id = CommitID(text) else { throw SpileError.transactionNotFound(text) }
         return id
-    }
-}
-
-extension Transactions {
-    static func missing(_ id: String) -> SpileError {
-        .notFound(
-            "transactions \(id) not found", remedy: "forget it, for example with: pachctl stop transaction")
     }
 }

@@ -56,8 +56,10 @@ enum GarbageText {
         var text = "Segments: \(plan.segments), \(size(plan.bytes))\n"
         text += "Dead: \(size(plan.bytesDead)) in \(dead)\n"
         text += "Segments that go: \(plan.segmentsDropped), written anew: \(plan.segmentsRewritten)\n"
-        text += dryRun ? "Would give back: \(size(plan.bytesToFree))\n" : "Given back: \(size(end.bytesFreed))\n"
-        return text
+        if !dryRun { return text + "Given back: \(size(end.bytesFreed))\n" }
+        text += "Would give back: \(size(plan.bytesToFree))\n"
+        // A store that was filled a moment ago would otherwise seem to have nothing to give.
+        return text + "Segments that are still written to are not counted; without --dry-run they are closed first.\n"
     }
 
     private static func size(_ bytes: UInt64) -> String { formatSize(Int64(clamping: bytes)) }
