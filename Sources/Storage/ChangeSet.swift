@@ -46,7 +46,7 @@ package struct ChangeSet: Sendable {
     /// Bytes given to the stream's `add`.
     package let contentBytes: UInt64
     /// Keeps garbage collection from what it refers to, as long as anybody has it.
-    let activity: Activity
+    package let activity: Activity
 
     package var isEmpty: Bool { count == 0 }
 }

@@ -29,10 +29,15 @@ package final class ChangeWriter {
     private var spilledCount = 0
     private var contentBytes: UInt64 = 0
     private var heldBytes = 0
+    /// Entries put behind something in a small stream: each makes that content longer by one piece.
+    private var pieces = 0
     private var large: Large?
     /// The file whose bytes are coming in; only in a large stream.
     private var active: TreeKey?
     private var isOver = false
+
+    /// So many pieces may wait in a small stream; a large one joins them as they come.
+    private static let maximumPieces = 512
 
     init(slots: SlotStore) {
         self.slots = slots
@@ -99,6 +104,7 @@ package final class ChangeWriter {
         if active == key { try finishActive() }
         guard let large, let known = live(key)?.content else {
             change(key) { $0 = ChangeContent.joined($0, .entry(entry)) }
+            pieces += 1
             return try bound()
         }
         try finishActive()
@@ -168,7 +174,7 @@ package final class ChangeWriter {
     /// Keeps memory within the bounds: a small stream becomes a large one, a large one spills.
     private func bound() throws {
         if large == nil {
-            if records.count > slots.options.smallStreamChanges { try becomeLarge() }
+            if records.count > slots.options.smallStreamChanges || pieces > Self.maximumPieces { try becomeLarge() }
         }
         if large != nil, memory > slots.options.changeBudgetBytes { try spill() }
     }

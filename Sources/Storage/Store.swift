@@ -38,23 +38,15 @@ package final class Store: Sendable {
     /// Starts collecting the changes of one stream.
     package func beginChanges() -> ChangeWriter { ChangeWriter(slots: slots) }
 
-    /// Hears of a file that changes write; `wasThere`: the tree they are applied to had a file of that key.
-    package typealias AddedFile = (_ key: TreeKey, _ wasThere: Bool) -> Void
-
     /// Applies changes to a tree; the result is readable at once and durable after `writer.sync()`. Only the writer's
     /// owner may call. If it throws, the tree `root` is untouched and what was written is garbage; if the writer itself
     /// failed, its next `sync` throws, too, and everything since its last one is gone.
-    ///
-    /// `added` is told, in key order, of each file the changes write, and whether `root` had a file there; not of
-    /// deletions. It must not call the store's writers.
-    package func apply(
-        _ changes: ChangeSet, to root: Root, through writer: SlotWriter, added: AddedFile? = nil
-    ) throws -> Root {
+    package func apply(_ changes: ChangeSet, to root: Root, through writer: SlotWriter) throws -> Root {
         if changes.isEmpty { return root }
         let content = ContentWriter(slots: slots, writer: writer)
         do {
             let resolver = try ChangeResolver(changes, root: root, nodes: nodes, content: content)
-            var editor = TreeEditor(nodes: nodes, writer: writer, changes: resolver, added: added)
+            var editor = TreeEditor(nodes: nodes, writer: writer, changes: resolver)
             let result = try editor.apply(to: root)
             // Of a collection under way this is a root, whatever becomes of the commit it is made for.
             changes.activity.made(result)
@@ -66,12 +58,11 @@ package final class Store: Sendable {
     }
 
     /// Applies changes through a bulk writer of its own, from any thread; the result is durable on return (I1).
-    /// `added` is as in ``apply(_:to:through:added:)``.
-    package func applyLarge(_ changes: ChangeSet, to root: Root, added: AddedFile? = nil) throws -> Root {
+    package func applyLarge(_ changes: ChangeSet, to root: Root) throws -> Root {
         let writer = slots.leaseBulk()
         defer { slots.giveBack(writer) }
         do {
-            let result = try apply(changes, to: root, through: writer, added: added)
+            let result = try apply(changes, to: root, through: writer)
             try writer.sync()
             return result
         } catch {

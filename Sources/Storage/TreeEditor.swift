@@ -28,12 +28,10 @@ struct TreeEditor<Changes: ResolvedChanges> {
     var changes: Changes
     /// Marks whose range is not passed yet.
     private var marks: [TreeKey] = []
-    private let added: Store.AddedFile?
 
-    init(nodes: NodeStore, writer: SlotWriter, changes: Changes, added: Store.AddedFile?) {
+    init(nodes: NodeStore, writer: SlotWriter, changes: Changes) {
         self.nodes = nodes
         self.changes = changes
-        self.added = added
         builder = TreeBuilder(nodes: nodes, writer: writer)
     }
 
@@ -146,7 +144,7 @@ struct TreeEditor<Changes: ResolvedChanges> {
             let order = change.key.bytes.withUnsafeBytes { compareBytes($0, key) }
             if order > 0 { return false }
             changes.advance()
-            try put(change, wasThere: order == 0)
+            try put(change)
             if order == 0 { return true }
         }
         return false
@@ -155,16 +153,15 @@ struct TreeEditor<Changes: ResolvedChanges> {
     private mutating func insertRest() throws {
         while let change = try changes.peek() {
             changes.advance()
-            try put(change, wasThere: false)
+            try put(change)
         }
     }
 
-    private mutating func put(_ change: ResolvedChange, wasThere: Bool) throws {
+    private mutating func put(_ change: ResolvedChange) throws {
         switch change {
         case .delete: break
         case .deleteBelow(let mark): marks.append(mark)
         case .put(let key, let value):
-            added?(key, wasThere)
             try key.bytes.withUnsafeBytes { key in
                 try value.withUnsafeBytes { value in
                     try builder.append(key: key, value: value)

@@ -42,7 +42,8 @@ extension CommitFiles {
     }
 
     /// The one file that `glob` names (`pfs.md` §4.7, GetFile).
-    package func singleFile(_ glob: Glob, range: PathRange = PathRange(), requested: FileReference
+    package func singleFile(
+        _ glob: Glob, range: PathRange = PathRange(), requested: FileReference
     ) async throws -> FileEntry {
         var found: [FileView] = []
         try await self.glob(glob, range: range) { view in

@@ -96,16 +96,18 @@ extension CatalogReader {
         return found
     }
 
-    /// What a commit started from `parent` inherits: the content of the nearest ancestor that is not in error.
-    func inheritedRoot(from parent: Int64?) throws -> Root {
+    /// What a commit started from `parent` inherits from: the nearest ancestor that is not in error, open or not.
+    func base(from parent: CommitRecord?) throws -> CommitRecord? {
         var next = parent
-        while let sequence = next {
-            let commit = try knownCommit(sequence)
-            if commit.error.isEmpty { return try commit.readableRoot }
-            next = commit.parent
-        }
-        return .empty
+        while let commit = next, !commit.error.isEmpty { next = try commit.parent.map { try knownCommit($0) } }
+        return next
     }
+
+    /// The same for the parent's number.
+    func base(from parent: Int64?) throws -> CommitRecord? { try base(from: parent.map { try knownCommit($0) }) }
+
+    /// What a commit started from `parent` inherits: the content of its base.
+    func inheritedRoot(from parent: Int64?) throws -> Root { try base(from: parent)?.readableRoot ?? .empty }
 }
 
 extension History {
@@ -113,6 +115,7 @@ extension History {
     /// about to hand it to ``transact(as:_:)``, whose thread nobody may keep busy. Any other handle, and one that names
     /// nothing, comes back as it is. Blocks.
     package func pinned(_ handle: CommitHandle) throws -> CommitHandle {
+        if handle.isFileSet { return handle }
         let picker = try CommitPicker(handle)
         let pinned = try pinned(picker)
         if case .id(let key) = pinned.base, pinned != picker { return CommitHandle(key) }

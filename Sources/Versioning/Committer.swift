@@ -107,10 +107,12 @@ final class Committer: @unchecked Sendable {
             try catalog.write { writer in
                 for operation in batch {
                     let transaction = HistoryTransaction(
-                        catalog: writer, slots: slots, world: world, principal: operation.principal)
+                        catalog: writer, slots: slots, activity: activity, world: world,
+                        principal: operation.principal)
                     operation.run(transaction, alone: batch.count == 1)
                     if operation.hasFailed {
                         world.heads.drop(repos: transaction.touchedRepos)
+                        world.heads.dropDistances()
                     } else {
                         touched.formUnion(transaction.touchedRepos)
                     }

@@ -17,7 +17,7 @@ package struct ContentCheck: Sendable {
     }
 
     private static func firstCollision(_ store: Store, base: Root, root: Root) throws -> String {
-        var changes = store.diff(base, root, from: nil, upTo: nil)
+        var changes = store.diff(base, root, from: nil, upTo: nil, removals: false)
         var known = KnownDirectories()
         var last: TreeKey?
         while let change = try changes.next() {

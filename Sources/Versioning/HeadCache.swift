@@ -16,6 +16,13 @@ final class HeadCache: Sendable {
         var isLeaf: Bool
     }
 
+    /// How far the commits of a branch with a trigger are counted: those behind `from` up to and with `to`.
+    struct Distance {
+        var from: CommitID?
+        var to: CommitID
+        var commits: Int64
+    }
+
     /// Entries are dropped all at once when there are this many.
     private static let limit = 4096
 
@@ -26,6 +33,8 @@ final class HeadCache: Sendable {
         var durable: [BranchKey: Entry] = [:]
         /// What differs between the two.
         var fresh: [BranchKey] = []
+        /// By branch with the trigger.
+        var distances: [Int64: Distance] = [:]
     }
 
     private let state = Mutex(State())
@@ -61,6 +70,21 @@ final class HeadCache: Sendable {
             for (key, entry) in state.durable where repos.contains(entry.branch.repo) { state.durable[key] = nil }
         }
     }
+
+    /// What the trigger of `branch` has counted from the commit `from` on.
+    func distance(branch: Int64, from: CommitID?) -> Distance? {
+        state.withLock { $0.distances[branch].flatMap { $0.from == from ? $0 : nil } }
+    }
+
+    func put(_ distance: Distance, branch: Int64) {
+        state.withLock { state in
+            if state.distances.count >= Self.limit { state.distances = [:] }
+            state.distances[branch] = distance
+        }
+    }
+
+    /// Forgets what was counted along lineages: commits were taken out of one, or put back in.
+    func dropDistances() { state.withLock { $0.distances = [:] } }
 
     func clear() { state.withLock { $0 = State() } }
 }

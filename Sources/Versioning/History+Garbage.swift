@@ -30,16 +30,17 @@ extension History {
         return run.report(plan, bytesFreed: freed)
     }
 
-    /// Whether commits were deleted, or streams left something behind, since garbage was last collected.
+    /// Whether commits were deleted or gave up files, or streams left something, since garbage was last collected.
     package func expectsGarbage() throws -> Bool {
         if leftovers != collectedLeftovers.withLock({ $0 }) { return true }
         return try read { try $0.deletedCommits() > Int64($0.setting(Self.collectedSetting) ?? "0") ?? 0 }
     }
 
-    /// How many times something was left in the store that no commit ever named.
+    /// How many times something was left in the store that no commit names.
     private var leftovers: Int {
         let statistics = store.statistics()
         return statistics.recoveredSegments + statistics.spilledRuns + statistics.abandonedStreams
+            + discards.count
     }
 
     /// How many commits had been deleted when garbage was last collected.

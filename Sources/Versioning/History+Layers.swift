@@ -18,20 +18,17 @@ extension History {
         return try await layLarge(set, over: target, metadata: metadata, as: principal)
     }
 
-    /// A large set is applied here, beside the committer, and handed over as a finished tree; if the tree below it has
+    /// A large set is applied here, beside the committer, and handed over as finished trees; if what is below them has
     /// moved meanwhile it is applied again, and after a few times within the transaction, which always ends it.
     private func layLarge(
         _ set: ChangeSet, over target: Upload.Target, metadata: [String: String], as principal: Principal
     ) async throws -> CommitKey {
         for _ in 0..<3 {
-            let base = try read { try $0.base(of: target) }
-            let root = try store.applyLarge(set, to: base)
-            let check = try ContentCheck(store: store, base: base, root: root)
+            let ground = try read { try $0.ground(of: target) }
+            let laid = try store.layLarge(set, on: ground, isCommit: target.isNewCommit)
             do {
-                return try await transact(as: principal) {
-                    try $0.swap(set, from: base, to: root, check, target: target, metadata)
-                }
-            } catch is BaseMoved {
+                return try await transact(as: principal) { try $0.swap(ground, for: laid, target: target, metadata) }
+            } catch is GroundMoved {
                 continue
             }
         }
@@ -39,16 +36,56 @@ extension History {
     }
 }
 
-private struct BaseMoved: Error {}
+/// What changes are laid over.
+private struct Ground: Sendable {
+    var root: Root
+    /// Where what is below is not finished.
+    var layer: CommitLayer?
+}
+
+/// What comes of laying changes.
+private struct Laid: Sendable {
+    var root: Root
+    var layer: CommitLayer?
+    /// Made already, for what becomes a commit of its own.
+    var check: ContentCheck?
+}
+
+private struct GroundMoved: Error {}
+
+extension Upload.Target {
+    fileprivate var isNewCommit: Bool { if case .newCommit = self { true } else { false } }
+}
+
+extension Store {
+    fileprivate func layLarge(_ set: ChangeSet, on ground: Ground, isCommit: Bool) throws -> Laid {
+        let root = try applyLarge(set, to: ground.root)
+        let layer = try ground.layer.map { layer in try bulk { try add(set, to: layer, through: $0) } }
+        let check = isCommit && layer == nil ? try ContentCheck(store: self, base: ground.root, root: root) : nil
+        return Laid(root: root, layer: layer, check: check)
+    }
+
+    fileprivate func add(_ set: ChangeSet, to layer: CommitLayer, through writer: SlotWriter) throws -> CommitLayer {
+        let upper = try fileSet(of: set, through: writer)
+        return CommitLayer(try compose(FileSet(layer), upper, through: writer, for: set.activity))
+    }
+}
 
 extension CatalogReader {
-    fileprivate func base(of target: Upload.Target) throws -> Root {
+    fileprivate func ground(of target: Upload.Target) throws -> Ground {
         switch target {
-        case .openCommit(let key): return try existingCommit(CommitHandle(key)).root
+        case .openCommit(let key):
+            let commit = try existingCommit(CommitHandle(key))
+            return Ground(root: commit.root, layer: commit.layer)
         case .newCommit(let key):
             let repo = try existingRepo(key.repo)
-            return try inheritedRoot(from: try branch(repo: repo.id, name: key.name)?.head)
+            return try ground(over: try base(from: try branch(repo: repo.id, name: key.name)?.head))
         }
+    }
+
+    /// What a new commit is laid over.
+    fileprivate func ground(over base: CommitRecord?) throws -> Ground {
+        Ground(root: try base?.readableRoot ?? .empty, layer: base?.isFinished == false ? CommitLayer() : nil)
     }
 }
 
@@ -56,64 +93,64 @@ extension HistoryTransaction {
     fileprivate func write(
         _ set: ChangeSet, to target: Upload.Target, _ metadata: [String: String]
     ) throws -> CommitKey {
-        try put(set, target, metadata) { base in (try store.apply(set, to: base, through: slots), nil) }
+        try put(target, metadata) { ground in
+            Laid(
+                root: try store.apply(set, to: ground.root, through: slots),
+                layer: try ground.layer.map { try store.add(set, to: $0, through: slots) })
+        }
     }
 
-    /// Throws ``BaseMoved``, and thus leaves no trace, if the tree is no longer `base`.
+    /// Throws ``GroundMoved``, and thus leaves no trace, if the trees are no longer those of `ground`.
     fileprivate func swap(
-        _ set: ChangeSet, from base: Root, to root: Root, _ check: ContentCheck, target: Upload.Target,
-        _ metadata: [String: String]
+        _ ground: Ground, for laid: Laid, target: Upload.Target, _ metadata: [String: String]
     ) throws -> CommitKey {
-        try put(set, target, metadata) { current in
-            guard current.digest == base.digest else { throw BaseMoved() }
-            return (root, check)
+        try put(target, metadata) { current in
+            guard current.root.digest == ground.root.digest, current.layer == ground.layer else { throw GroundMoved() }
+            return laid
         }
     }
 
     private func put(
-        _ set: ChangeSet, _ target: Upload.Target, _ metadata: [String: String],
-        _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+        _ target: Upload.Target, _ metadata: [String: String], _ lay: (Ground) throws -> Laid
     ) throws -> CommitKey {
         switch target {
-        case .openCommit(let key): try addLayer(set, to: key, apply)
-        case .newCommit(let key): try addCommit(on: key, metadata: metadata, apply)
+        case .openCommit(let key): try addLayer(to: key, lay)
+        case .newCommit(let key): try addCommit(on: key, metadata: metadata, lay)
         }
     }
 
     /// Changes the content of an open commit.
-    private func addLayer(
-        _ set: ChangeSet, to key: CommitKey, _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
-    ) throws -> CommitKey {
+    private func addLayer(to key: CommitKey, _ lay: (Ground) throws -> Laid) throws -> CommitKey {
         guard var commit = try catalog.repo(key.repo).flatMap({ try catalog.commit(repo: $0.id, id: key.id) }) else {
             throw SpileError.domain("commit \(key) was deleted")
         }
         try authorizeWrite(to: key.repo)
         guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
-        commit.root = try apply(commit.root).root
-        if let layer = commit.layer {
-            let upper = try store.fileSet(of: set, through: slots)
-            commit.layer = CommitLayer(try store.compose(FileSet(layer), upper, through: slots))
-        }
+        let laid = try lay(Ground(root: commit.root, layer: commit.layer))
+        if try catalog.inheritedRoot(from: commit.parent).digest != commit.root.digest { world.discards.add() }
+        commit.root = laid.root
+        commit.layer = laid.layer
         try catalog.update(commit)
         touch(repo: commit.repo)
         return key
     }
 
-    /// Makes one finished commit with the content.
+    /// Makes one commit with the content, finished unless what it inherits from is not.
     private func addCommit(
-        on key: BranchKey, metadata: [String: String], _ apply: (Root) throws -> (root: Root, check: ContentCheck?)
+        on key: BranchKey, metadata: [String: String], _ lay: (Ground) throws -> Laid
     ) throws -> CommitKey {
         let (branch, parent) = try prepareCommit(on: key, parent: nil)
-        let base =
-            if let parent, parent.error.isEmpty { try parent.readableRoot } else {
-                try catalog.inheritedRoot(from: parent?.sequence)
-            }
-        let (root, check) = try apply(base)
-        let error = try check?.error ?? ContentCheck(store: store, base: base, root: root).error
-        return try insertCommit(
-            on: branch, parent: parent, origin: .user, isOpen: false,
-            CommitContent(root: root, error: error, metadata: metadata)
-        ).key
+        let ground = try catalog.ground(over: try catalog.base(from: parent))
+        let laid = try lay(ground)
+        var content = CommitContent(root: laid.root, metadata: metadata)
+        if let layer = laid.layer {
+            content.layer = layer
+        } else {
+            content.error =
+                try laid.check?.error
+                ?? ContentCheck(store: store, base: ground.root, root: laid.root).error
+        }
+        return try insertCommit(on: branch, parent: parent, origin: .user, isOpen: false, content).key
     }
 }
 

@@ -86,7 +86,10 @@ extension History {
                 var next: Int64? = sequence
                 for _ in 0..<200 {
                     guard let sequence = next, sequence != stop else { break }
-                    let record = try catalog.knownCommit(sequence)
+                    guard let record = try catalog.commit(sequence: sequence) else {
+                        throw SpileError(
+                            .aborted, "the history of \(to) changed while it was listed", remedy: "list it again")
+                    }
                     if query.accepts(record) { page.append(try catalog.view(record)) }
                     next = record.parent
                 }
@@ -149,31 +152,21 @@ extension History {
             return CommitFiles(store: store, commit: empty)
         }
         let reading = store.beginReading()
-        return try files(of: try read { try $0.knownCommit(parent) }, reading)
+        guard let parent = try read({ try $0.commit(sequence: parent) }) else {
+            throw SpileError.domain("the parent of commit \(commit.key) was deleted")
+        }
+        return try files(of: parent, reading)
+    }
+
+    /// The same, once a commit that is finishing is finished; an open one is read as it stands.
+    package func settledFiles(_ handle: CommitHandle, datum: String = "") async throws -> CommitFiles {
+        let files = try files(handle, datum: datum)
+        guard files.commit.isFinishing else { return files }
+        return try self.files(CommitHandle(try await settled(files.commit).key), datum: datum)
     }
 
     private func files(of commit: CommitRecord, datum: String = "", _ reading: Activity) throws -> CommitFiles {
         _ = try commit.readableRoot
         return CommitFiles(store: store, commit: commit, datum: datum, reading: reading)
-    }
-
-    /// Finishes a commit, the check of its content made beside the committer so that a large one holds up nobody.
-    package func finish(
-        _ handle: CommitHandle, description: String, error: String, force: Bool, as principal: Principal
-    ) async throws {
-        var check: ContentCheck?
-        let reading = store.beginReading()
-        defer { withExtendedLifetime(reading) {} }
-        if error.isEmpty {
-            let (commit, base) = try read { catalog in
-                let commit = try catalog.existingCommit(handle)
-                return (commit, try catalog.inheritedRoot(from: commit.parent))
-            }
-            if commit.isOpen { check = try ContentCheck(store: store, base: base, root: commit.root) }
-        }
-        let checked = check
-        _ = try await transact(as: principal) {
-            try $0.finishCommit(handle, description: description, error: error, force: force, checked: checked)
-        }
     }
 }

@@ -36,26 +36,34 @@ extension History {
         return try await wait(for: first, stage)
     }
 
+    /// Waits for a commit that is finishing; any other comes back as it is.
+    func settled(_ commit: CommitRecord) async throws -> CommitRecord {
+        commit.isFinishing ? try await wait(for: commit, .finished) : commit
+    }
+
     private func wait(for commit: CommitRecord, _ stage: CommitStage) async throws -> CommitRecord {
         var commit = commit
         while true {
             let generation = events.generation(repo: commit.repo)
-            guard let current = try read({ try $0.commit(sequence: commit.sequence) }) else {
-                throw SpileError.domain("commit \(commit.key) was deleted")
-            }
-            commit = current
+            commit = try read { try $0.commit(sequence: commit.sequence) } ?? Self.deleted(commit.key)
             switch stage {
             case .started: return commit
             case .finishing where commit.finishing != nil: return commit
             case .finished where commit.finished != nil: return commit
             case .ready:
+                // What is gone meanwhile took this commit with it, or is not waited for.
                 for sequence in commit.provenance {
-                    _ = try await wait(for: read { try $0.knownCommit(sequence) }, .finished)
+                    guard let upstream = try read({ try $0.commit(sequence: sequence) }) else { continue }
+                    _ = try await wait(for: upstream, .finished)
                 }
-                return commit
+                return try read { try $0.commit(sequence: commit.sequence) } ?? Self.deleted(commit.key)
             default: try await events.wait(repo: commit.repo, after: generation)
             }
         }
+    }
+
+    private static func deleted(_ key: CommitKey) throws -> CommitRecord {
+        throw SpileError.domain("commit \(key) was deleted")
     }
 
     /// Delivers the commits of a repo in the order they were made: first those there are, then each new one, once.

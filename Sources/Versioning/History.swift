@@ -9,6 +9,7 @@ struct TransactionWorld: Sendable {
     let clock: any Clock
     let randomness: any Randomness
     let heads: HeadCache
+    let discards: Discards
 }
 
 /// The versioned store: projects, repos, branches, commits and their files.
@@ -23,6 +24,7 @@ package final class History: Sendable {
     package let events: EventHub
     let catalog: any Catalog
     let heads = HeadCache()
+    let discards = Discards()
     private let committer: Committer
     /// What ``expectsGarbage()`` had counted when garbage was last collected; guarded by the mutex.
     let collectedLeftovers = Mutex(0)
@@ -39,8 +41,9 @@ package final class History: Sendable {
         try Self.prepare(catalog, now: clock.now())
         committer = Committer(
             catalog: catalog, slots: try store.makeCommitWriter(),
-            world: TransactionWorld(store: store, clock: clock, randomness: randomness, heads: heads), events: events,
-            logger: logger)
+            world: TransactionWorld(
+                store: store, clock: clock, randomness: randomness, heads: heads, discards: discards),
+            events: events, logger: logger)
     }
 
     private static func prepare(_ catalog: any Catalog, now: Instant) throws {

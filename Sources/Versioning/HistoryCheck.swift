@@ -3,7 +3,7 @@ import Storage
 
 /// What is wrong in a store, and with which thing.
 package struct HistoryFinding: Sendable, Equatable, CustomStringConvertible {
-    /// A branch, a commit or a segment.
+    /// A branch, a commit, a file set or a segment.
     package var subject: String
     /// The file, if it is about one.
     package var path: String?
@@ -23,9 +23,9 @@ package struct HistoryFinding: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// A check of everything: that rows agree with each other and with the trees they name (I1–I3), that every root can be
-/// read with the digest and counts its row says, that segments have a sound directory, that every slot that is referred
-/// to is there; with data, also every byte.
+/// A check of everything: that rows agree with each other and with the trees they name (I1–I3), that every root of a
+/// commit or a file set can be read with the digest and counts its row says, that segments have a sound directory, that
+/// every slot that is referred to is there; with data, also every byte.
 ///
 /// Gives one finding at a time, and keeps of history only a page of it: memory is three bits per slot. One owner; calls
 /// block. History goes on meanwhile: what is deleted while it is checked is no finding. Throws only where the catalog
@@ -35,12 +35,26 @@ package final class HistoryCheck {
         case segments(next: Int)
         case branches(next: Int)
         case commits
+        case fileSets
         case done
     }
 
-    /// The commits under way: their trees stay as long as `reading` lasts.
+    /// Who names a tree.
+    private enum Owner {
+        case commit(CommitRecord)
+        case fileSet(FileSetID)
+
+        var subject: String {
+            switch self {
+            case .commit(let commit): "commit \(commit.key)"
+            case .fileSet(let id): "file set \(id)"
+            }
+        }
+    }
+
+    /// The trees under way: they stay as long as `reading` lasts.
     private struct Page {
-        var commits: [CommitRecord] = []
+        var trees: [(owner: Owner, root: Root)] = []
         var next = 0
         var reading: Activity?
     }
@@ -54,8 +68,9 @@ package final class HistoryCheck {
     private let repos: [RepoRecord]
     private var stage = Stage.segments(next: 0)
     private var page = Page()
-    private var cursor: Int64?
-    private var tree: (commit: CommitRecord, check: TreeCheck)?
+    private var lastCommit: Int64?
+    private var lastFileSet: FileSetID?
+    private var tree: (owner: Owner, root: Root, check: TreeCheck)?
     private var found: [HistoryFinding] = []
 
     init(_ history: History, data: Bool) throws {
@@ -78,7 +93,7 @@ package final class HistoryCheck {
             case .branches(let index):
                 stage = index + 1 < repos.count ? .branches(next: index + 1) : .commits
                 if index < repos.count { try history.read { try checkBranches(of: repos[index], $0) } }
-            case .commits: try checkCommits()
+            case .commits, .fileSets: try checkTrees()
             case .done: return nil
             }
         }
@@ -99,27 +114,37 @@ package final class HistoryCheck {
 
     // MARK: Trees
 
-    private func checkCommits() throws {
+    private func checkTrees() throws {
         if tree != nil { return try checkTree() }
-        if page.next < page.commits.count {
-            let commit = page.commits[page.next]
+        if page.next < page.trees.count {
+            let (owner, root) = page.trees[page.next]
             page.next += 1
-            tree = (commit, history.store.check(commit.root, data: data, seen: seen))
+            tree = (owner, root, history.store.check(root, data: data, seen: seen))
             return
         }
         let reading = history.store.beginReading()
-        let commits = try history.read { catalog in
+        let trees = if case .fileSets = stage { try nextFileSets() } else { try nextCommits() }
+        page = Page(trees: trees, reading: reading)
+    }
+
+    private func nextCommits() throws -> [(Owner, Root)] {
+        try history.read { catalog in
             let commits = try catalog.commits(
-                repo: nil, order: .oldestFirst, beyond: cursor, limit: Self.pageSize)
+                repo: nil, order: .oldestFirst, beyond: lastCommit, limit: Self.pageSize)
             for commit in commits { try check(commit, catalog) }
-            return commits
+            if let last = commits.last { lastCommit = last.sequence } else { stage = .fileSets }
+            return commits.flatMap { commit in commit.roots.map { (.commit(commit), $0) } }
         }
-        page = Page(commits: commits, reading: reading)
-        if let last = commits.last { cursor = last.sequence } else { stage = .done }
+    }
+
+    private func nextFileSets() throws -> [(Owner, Root)] {
+        let sets = try history.read { try $0.fileSets(beyond: lastFileSet, limit: Self.pageSize) }
+        if let last = sets.last { lastFileSet = last.id } else { stage = .done }
+        return sets.flatMap { set in [set.content, set.deletions].map { (.fileSet(set.id), $0) } }
     }
 
     private func checkTree() throws {
-        guard let commit = tree?.commit else { return }
+        guard let (owner, root, _) = tree else { return }
         let finding: HistoryFinding
         do {
             guard let next = try tree?.check.next() else {
@@ -127,15 +152,24 @@ package final class HistoryCheck {
                 return
             }
             finding = HistoryFinding(
-                subject: "commit \(commit.key)", path: next.key?.description, slot: next.pointer, problem: next.message)
+                subject: owner.subject, path: next.key?.description, slot: next.pointer, problem: next.message)
         } catch {
             tree = nil
-            finding = HistoryFinding(subject: "commit \(commit.key)", problem: "\(error)")
+            finding = HistoryFinding(subject: owner.subject, problem: "\(error)")
         }
-        // A commit that has been deleted or written meanwhile, and its tree with it, is none of ours any more.
-        let current = try history.read { try $0.commit(sequence: commit.sequence) }
-        let isCurrent = current?.root.pointer == commit.root.pointer
-        if isCurrent { found.append(finding) } else { tree = nil }
+        // What has been deleted or written meanwhile, and its tree with it, is none of ours any more.
+        if try names(owner, root) { found.append(finding) } else { tree = nil }
+    }
+
+    /// Whether `owner` names the tree now.
+    private func names(_ owner: Owner, _ root: Root) throws -> Bool {
+        try history.read { catalog in
+            switch owner {
+            case .commit(let commit):
+                try catalog.commit(sequence: commit.sequence)?.roots.contains { $0.pointer == root.pointer } == true
+            case .fileSet(let id): try catalog.fileSet(id) != nil
+            }
+        }
     }
 
     // MARK: Rows
@@ -177,7 +211,13 @@ package final class HistoryCheck {
         if record.finished != nil && record.finishing == nil {
             report(subject, "is finished without having been finishing")
         }
+        if record.layer != nil && record.isFinished { report(subject, "is finished and still has a layer of its own") }
     }
+}
+
+extension CommitRecord {
+    /// The trees that it names.
+    fileprivate var roots: [Root] { [root] + (layer.map { [$0.content, $0.deletions] } ?? []) }
 }
 
 extension History {

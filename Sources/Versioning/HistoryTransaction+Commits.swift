@@ -11,51 +11,6 @@ extension HistoryTransaction {
             on: branch, parent: parent, origin: .user, isOpen: true, CommitContent(description: description))
     }
 
-    /// Closes an open commit: a change of state and nothing more, so it is readable at once.
-    ///
-    /// A path that is both a file and a directory, or that two datums wrote, makes it a commit in error. `checked` is
-    /// the outcome of that check if the caller has made it beforehand for the root the commit still has.
-    package func finishCommit(
-        _ handle: CommitHandle, description: String, error: String, force: Bool, checked: ContentCheck? = nil
-    ) throws -> CommitRecord {
-        var commit = try catalog.existingCommit(handle)
-        try authorizeWrite(to: commit.key.repo)
-        guard commit.isOpen else { throw SpileError.alreadyFinished(commit.key) }
-        try refuseTransformOutput(commit, force: force)
-        commit.finishing = now
-        commit.finished = now
-        commit.layer = nil
-        if !description.isEmpty { commit.description = description }
-        commit.error = error
-        if error.isEmpty {
-            let base = try catalog.inheritedRoot(from: commit.parent)
-            if let checked, checked.base.digest == base.digest, checked.root.digest == commit.root.digest {
-                commit.error = checked.error
-            } else {
-                commit.error = try ContentCheck(store: store, base: base, root: commit.root).error
-            }
-        }
-        try catalog.update(commit)
-        touch(repo: commit.repo)
-        try settleChildren(of: commit)
-        if let branch = try commit.branch.flatMap({ try catalog.branch(id: $0) }) {
-            finished.append((commit, branch.key))
-        }
-        return commit
-    }
-
-    /// Lays what was written to open children since they were opened over what this commit has now that it is finished.
-    private func settleChildren(of commit: CommitRecord) throws {
-        for sequence in try catalog.childSequences(of: commit.sequence) {
-            var child = try catalog.knownCommit(sequence)
-            guard child.isOpen, let layer = child.layer else { continue }
-            let inherited = try catalog.inheritedRoot(from: commit.sequence)
-            child.root = try store.apply(store.changes(of: FileSet(layer)), to: inherited, through: slots)
-            child.layer = nil
-            try catalog.update(child)
-        }
-    }
-
     /// Takes back everything written to an open commit so far (`pfs.md` §4.4).
     package func clearCommit(_ handle: CommitHandle) throws {
         var commit = try catalog.existingCommit(handle)
@@ -66,6 +21,7 @@ extension HistoryTransaction {
         }
         commit.root = try catalog.inheritedRoot(from: commit.parent)
         if commit.layer != nil { commit.layer = CommitLayer() }
+        world.discards.add()
         try catalog.update(commit)
         touch(repo: commit.repo)
     }
@@ -116,7 +72,7 @@ extension HistoryTransaction {
         }
     }
 
-    private func refuseTransformOutput(_ commit: CommitRecord, force: Bool) throws {
+    func refuseTransformOutput(_ commit: CommitRecord, force: Bool) throws {
         guard !force, !commit.provenance.isEmpty, principal != .server else { return }
         let key = PipelineKey(project: commit.key.repo.project, name: commit.key.repo.name)
         guard try catalog.pipeline(key)?.kind == .transform else { return }

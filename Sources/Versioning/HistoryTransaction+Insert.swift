@@ -5,6 +5,8 @@ struct CommitContent {
     var description = ""
     /// Nil: what the parent has.
     var root: Root?
+    /// What of it was written over a base that is not finished.
+    var layer = CommitLayer()
     var error = ""
     var metadata: [String: String] = [:]
 }
@@ -15,12 +17,16 @@ extension HistoryTransaction {
         on branch: BranchRecord, parent: CommitRecord?, origin: CommitOrigin, isOpen: Bool,
         _ content: CommitContent = CommitContent()
     ) throws -> CommitRecord {
-        let root = try content.root ?? inherited(from: parent)
+        let base = try catalog.base(from: parent)
+        // Over a base that is not finished yet it is finished together with that.
+        let isSettled = base?.isFinished != false
+        let root = try content.root ?? base?.readableRoot ?? .empty
         var commit = CommitRecord(
             repo: branch.repo, key: branch.key.repo.commit(id), branch: branch.id, parent: parent?.sequence,
             provenance: try heads(of: branch.provenance), origin: origin, description: content.description,
-            started: now, finishing: isOpen ? nil : now, finished: isOpen ? nil : now, error: content.error,
-            root: root, layer: isOpen && parent?.isOpen == true ? CommitLayer() : nil, createdBy: principal.name,
+            started: now, finishing: isOpen ? nil : now, finished: isOpen || !isSettled ? nil : now,
+            error: content.error,
+            root: root, layer: isSettled ? nil : content.layer, createdBy: principal.name,
             metadata: content.metadata)
         do {
             commit.sequence = try catalog.insert(commit)
@@ -33,14 +39,9 @@ extension HistoryTransaction {
         // I3: the head moves in the same transaction as the row it names.
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
         moved[branch.id] = branch.key
-        if !isOpen { finished.append((commit, branch.key)) }
+        if commit.isFinished { finished.append((commit, branch.key)) }
         try noteHead(commit, of: branch)
         return commit
-    }
-
-    private func inherited(from parent: CommitRecord?) throws -> Root {
-        if let parent, parent.error.isEmpty { return try parent.readableRoot }
-        return try catalog.inheritedRoot(from: parent?.sequence)
     }
 
     /// The commits that branches point at.

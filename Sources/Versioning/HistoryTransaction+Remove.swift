@@ -44,9 +44,9 @@ extension HistoryTransaction {
         guard !commit.provenance.isEmpty else {
             throw refused("the commit to be forgotten must be in an output repo: \(commit.key)")
         }
-        guard !commit.isOpen else { throw refused("the commit to be forgotten is still open: \(commit.key)") }
+        guard commit.isFinished else { throw refused("the commit to be forgotten is still open: \(commit.key)") }
         for sequence in try catalog.childSequences(of: commit.sequence)
-        where try catalog.knownCommit(sequence).isOpen {
+        where try !catalog.knownCommit(sequence).isFinished {
             throw refused("direct descendants must be closed: \(commit.key)")
         }
         guard try branches(at: commit).isEmpty else {
@@ -54,6 +54,7 @@ extension HistoryTransaction {
         }
         try refuseNeededBase(commit)
         commit.isForgotten = true
+        world.discards.add()
         commit.root = .empty
         try catalog.update(commit)
         touch(repo: commit.repo)
@@ -64,7 +65,7 @@ extension HistoryTransaction {
         var queue = try catalog.childSequences(of: commit.sequence)
         while let sequence = queue.popLast() {
             let child = try catalog.knownCommit(sequence)
-            let isNeeded = try child.isOpen || (!child.error.isEmpty && !branches(at: child).isEmpty)
+            let isNeeded = try !child.isFinished || (!child.error.isEmpty && !branches(at: child).isEmpty)
             if isNeeded {
                 throw SpileError.domain("Forget Commit: \(child.key) inherits its files from \(commit.key)")
             }
@@ -102,7 +103,11 @@ extension HistoryTransaction {
             let all = try catalog.childSequences(of: commit.sequence)
             let children = all.filter { !ids.contains($0) }
             switch removal {
-            case .squash: try checkSquash(commit, hasChildren: !all.isEmpty, children)
+            case .squash:
+                let heirs =
+                    try children.map { try catalog.knownCommit($0) }
+                    + catalog.layered(over: commit.sequence).filter { !ids.contains($0.sequence) }
+                try checkSquash(commit, hasChildren: !all.isEmpty, heirs)
             case .drop:
                 guard children.isEmpty else {
                     throw SpileError.domain(
@@ -116,23 +121,23 @@ extension HistoryTransaction {
         for commit in affected.reversed() { try take(commit, &replacements) }
     }
 
-    private func checkSquash(_ commit: CommitRecord, hasChildren: Bool, _ children: [Int64]) throws {
+    /// `heirs`: the children that stay, and the commits not finished that inherit through a child in error, which
+    /// would lose what an open commit holds.
+    private func checkSquash(_ commit: CommitRecord, hasChildren: Bool, _ heirs: [CommitRecord]) throws {
         guard hasChildren else {
             throw SpileError.domain(
                 "cannot squash a commit that has no children, as that would cause data loss: \(commit.key)",
                 remedy: "use the drop operation instead")
         }
-        for sequence in children {
-            let child = try catalog.knownCommit(sequence)
-            if child.isOpen {
-                throw SpileError.domain(
-                    "cannot squash until child commit \(child.key) is finished", remedy: "finish it, or wait for it")
-            }
+        for child in heirs where !child.isFinished {
+            throw SpileError.domain(
+                "cannot squash until child commit \(child.key) is finished", remedy: "finish it, or wait for it")
         }
     }
 
     /// Takes one commit out of the chain it stands in.
     private func take(_ commit: CommitRecord, _ replacements: inout [Int64: CommitRecord]) throws {
+        heads.dropDistances()
         for sequence in try catalog.childSequences(of: commit.sequence) {
             var child = try catalog.knownCommit(sequence)
             child.parent = commit.parent

@@ -98,18 +98,27 @@ extension HistoryTransaction {
             in: BranchTrigger.Situation(
                 growth: Int64(clamping: commit.root.bytes) - Int64(clamping: head?.root.bytes ?? 0),
                 headFinished: head?.finishing, newFinished: finished,
-                commitsBetween: try distance(from: head, to: commit, limit: trigger.commits)))
+                commitsBetween: try distance(of: branch.id, from: head, to: commit, limit: trigger.commits)))
     }
 
-    /// Commits behind `head` up to and with `commit`, at most `limit`. An AUTO root does not count.
-    private func distance(from head: CommitRecord?, to commit: CommitRecord, limit: Int64) throws -> Int64 {
+    /// Commits behind `head` up to and with `commit`, at least as exactly as `limit` needs. An AUTO root does not
+    /// count. Goes on from what was counted for the commit before.
+    private func distance(
+        of branch: Int64, from head: CommitRecord?, to commit: CommitRecord, limit: Int64
+    ) throws -> Int64 {
+        let known = heads.distance(branch: branch, from: head?.key.id)
         var count: Int64 = 0
         var next: CommitRecord? = commit
         while count < limit, let one = next, one.sequence != head?.sequence {
+            if let known, known.to == one.key.id {
+                count += known.commits
+                break
+            }
             if one.parent == nil, one.origin == .auto { break }
             count += 1
             next = try one.parent.map { try catalog.knownCommit($0) }
         }
+        heads.put(HeadCache.Distance(from: head?.key.id, to: commit.key.id, commits: count), branch: branch)
         return count
     }
 
@@ -121,8 +130,8 @@ extension HistoryTransaction {
             let source = try catalog.branch(repo: branch.repo, name: trigger.branch), let head = source.head
         else { return }
         let commit = try catalog.knownCommit(head)
-        // An open commit is nothing to show yet: the branch moves at the next time.
-        if commit.isOpen { return try catalog.setHead(branch: branch.id, to: branch.head ?? head, at: now) }
+        // A commit that is not finished is nothing to show yet: the branch moves at the next time.
+        if !commit.isFinished { return try catalog.setHead(branch: branch.id, to: branch.head ?? head, at: now) }
         try moveHead(of: branch, to: commit)
     }
 }

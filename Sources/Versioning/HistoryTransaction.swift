@@ -14,6 +14,8 @@ package final class HistoryTransaction {
     package let principal: Principal
     package let catalog: any CatalogWriter
     let slots: SlotWriter
+    /// What the committer's batch holds of the store: it hears of every tree made here.
+    let activity: Activity
     let world: TransactionWorld
     var store: Store { world.store }
     var heads: HeadCache { world.heads }
@@ -26,11 +28,12 @@ package final class HistoryTransaction {
     var finished: [(commit: CommitRecord, branch: BranchKey)] = []
 
     init(
-        catalog: any CatalogWriter, slots: SlotWriter, world: TransactionWorld, principal: Principal,
-        id: CommitID? = nil, now: Instant? = nil
+        catalog: any CatalogWriter, slots: SlotWriter, activity: Activity, world: TransactionWorld,
+        principal: Principal, id: CommitID? = nil, now: Instant? = nil
     ) {
         self.catalog = catalog
         self.slots = slots
+        self.activity = activity
         self.principal = principal
         self.world = world
         self.id = id ?? CommitID(randomHigh: world.randomness.next(), randomLow: world.randomness.next())
@@ -42,7 +45,8 @@ package final class HistoryTransaction {
         id: CommitID? = nil, as principal: Principal? = nil, _ body: (HistoryTransaction) throws -> Result
     ) throws -> Result {
         let inner = HistoryTransaction(
-            catalog: catalog, slots: slots, world: world, principal: principal ?? self.principal, id: id, now: now)
+            catalog: catalog, slots: slots, activity: activity, world: world,
+            principal: principal ?? self.principal, id: id, now: now)
         defer { touchedRepos.formUnion(inner.touchedRepos) }
         let result = try body(inner)
         try inner.conclude()
@@ -71,8 +75,7 @@ package final class HistoryTransaction {
     /// Checks that the caller is not the code of a pipeline.
     func refuseLaunches(_ what: String) throws {
         guard case .launch(let pipeline, _) = principal else { return }
-        throw SpileError(
-            .permissionDenied, "pipeline:\(pipeline) is not authorized to perform this operation: \(what)")
+        throw Principal.refusal(of: pipeline, what)
     }
 }
 
@@ -81,10 +84,7 @@ extension CatalogReader {
     func authorizeWrite(to repo: RepoKey, by principal: Principal) throws {
         guard case .launch(let pipeline, let epoch) = principal else { return }
         guard repo == pipeline.repo(.user) else {
-            throw SpileError(
-                .permissionDenied,
-                "pipeline:\(pipeline) is not authorized to perform this operation: it may write \(pipeline) only, "
-                    + "not \(repo)")
+            throw Principal.refusal(of: pipeline, "it may write \(pipeline) only, not \(repo)")
         }
         let newest = try launch(pipeline)?.epoch
         guard newest == epoch else {

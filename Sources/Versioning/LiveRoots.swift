@@ -7,6 +7,15 @@ extension CatalogReader {
     /// the committer's transaction: see docs/INVARIANTS.md, Garbage.
     package func forEachLiveRoot(_ body: (Root) throws -> Void) throws {
         try forEachRoot { _, root in try body(root) }
-        try forEachFileSetRoot(body)
+        var cursor: FileSetID?
+        while true {
+            let page = try fileSets(beyond: cursor, limit: 200)
+            guard let last = page.last else { return }
+            for set in page {
+                try body(set.content)
+                try body(set.deletions)
+            }
+            cursor = last.id
+        }
     }
 }

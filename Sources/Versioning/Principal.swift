@@ -20,6 +20,15 @@ package enum Principal: Sendable, Equatable {
 }
 
 extension Principal {
+    /// The error of code that is not allowed what it asks for; `why` names that.
+    package static func refusal(
+        of pipeline: PipelineKey, _ why: String, remedy: String = ""
+    ) -> SpileError {
+        SpileError(
+            .permissionDenied, "pipeline:\(pipeline) is not authorized to perform this operation: \(why)",
+            remedy: remedy)
+    }
+
     /// Whether it may read a repo: code of a pipeline reads what belongs to that.
     package func mayRead(_ repo: RepoKey) -> Bool {
         guard case .launch(let pipeline, _) = self else { return true }

@@ -26,9 +26,6 @@ extension FileOperations {
     /// Files of the server's machine are for its users, not for code that it runs: that has a folder of its own.
     private func refuseServerFiles(_ url: SourceURL) throws {
         guard case .launch(let pipeline, _) = principal, url.scheme == .file else { return }
-        throw SpileError(
-            .permissionDenied,
-            "pipeline:\(pipeline) is not authorized to perform this operation: put a file of the server's disk",
-            remedy: "send its bytes")
+        throw Principal.refusal(of: pipeline, "put a file of the server's disk", remedy: "send its bytes")
     }
 }

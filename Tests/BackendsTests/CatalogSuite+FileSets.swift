@@ -59,14 +59,13 @@ extension CatalogSuite {
             #expect(try removed(catalog, at: 100) == 1)
             #expect(try catalog.read { try $0.fileSet(id(5)) }?.isHeld == true)
         },
-        CatalogRule("every root of a file set is told, two of each") { catalog throws in
-            try catalog.write { writer throws in
-                for number in 1...3 as ClosedRange<UInt64> { try writer.insert(fileSet(number, expires: 0)) }
-            }
-            var roots: [Root] = []
-            try catalog.read { try $0.forEachFileSetRoot { roots.append($0) } }
-            #expect(Set(roots) == Set([1, 2, 3, 101, 102, 103].map { Root.sample($0) }))
-            #expect(roots.count == 6)
+        CatalogRule("file sets are listed by id, a page at a time") { catalog throws in
+            let sets = (1...5 as ClosedRange<UInt64>).map { fileSet($0, expires: 0) }.sorted { $0.id < $1.id }
+            try catalog.write { writer throws in for set in sets.reversed() { try writer.insert(set) } }
+            let first = try catalog.read { try $0.fileSets(beyond: nil, limit: 2) }
+            #expect(first == Array(sets[..<2]))
+            #expect(try catalog.read { try $0.fileSets(beyond: first[1].id, limit: 9) } == Array(sets[2...]))
+            #expect(try catalog.read { try $0.fileSets(beyond: sets[4].id, limit: 9) } == [])
         },
         CatalogRule("of two values for a key the first is kept") { catalog throws in
             try catalog.write { try $0.insert(fileSet(1, expires: 0)) }

@@ -234,3 +234,16 @@ import Testing
         #expect(!Hashing.isSignature(signature, of: [1, 2, 3], key: [8]))
     }
 }
+
+/// Without an activity around it: nothing is collected here.
+extension Store {
+    fileprivate func changes(of set: FileSet) -> ChangeSet { changes(of: set, for: beginWriting()) }
+
+    fileprivate func compose(_ lower: FileSet, _ upper: FileSet, through writer: SlotWriter) throws -> FileSet {
+        try compose(lower, upper, through: writer, for: beginWriting())
+    }
+
+    fileprivate func fileSet(from old: Root, to new: Root, through writer: SlotWriter) throws -> FileSet {
+        try fileSet(from: old, to: new, through: writer, for: beginWriting())
+    }
+}

@@ -28,6 +28,19 @@ import Testing
         try refused { try $0.deleteTree(prefix: path, datum: "d") }
     }
 
+    @Test func `entries put behind each other again and again make a stream large, not its memory`() throws {
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let changes = store.beginChanges()
+        let source = try store.build([TreeKey(path: "/source", datum: "d"): [7, 8]])
+        let entry = try #require(try store.entry(source, path: "/source", datum: "d"))
+        for _ in 0..<2_000 { try changes.put(entry, path: "/all", datum: "d", append: true) }
+        let set = try changes.finish()
+        #expect(set.isLarge)
+        let root = try store.applyLarge(set, to: .empty)
+        let all = [[UInt8]](repeating: [7, 8], count: 2_000).flatMap { $0 }
+        #expect(try store.contents(root) == [TreeKey(path: "/all", datum: "d"): all])
+    }
+
     @Test func `a datum tag is bounded, too`() throws {
         try refused { try $0.add("/a", [1], datum: Self.long) }
         try refused { try $0.add("/a", [1], datum: "d\0") }

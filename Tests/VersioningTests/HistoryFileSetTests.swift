@@ -257,9 +257,7 @@ import Versioning
         let history = fixture.history
         for index in 0..<40 { _ = try await upload(history) { try $0.put("/\(index)", "1") } }
         func rows() throws -> Int {
-            var count = 0
-            try history.read { try $0.forEachFileSetRoot { _ in count += 1 } }
-            return count / 2
+            try history.read { try $0.fileSets(beyond: nil, limit: 1000) }.count
         }
         try advance(history, seconds: 601)
         #expect(try rows() == 40)
@@ -284,7 +282,35 @@ import Versioning
         #expect(try await history.removeExpiredFileSets() == 1)
     }
 
+    @Test func `a damaged tree of a file set is found`() async throws {
+        let fixture = try TestHistory()
+        let history = fixture.history
+        let handle = try await upload(history) { try $0.put("/a", "1") }
+        #expect(try history.findings() == [])
+        try await history.transact(as: .server) { transaction in
+            var set = try #require(try transaction.catalog.fileSets(beyond: nil, limit: 1).first)
+            set.content.files += 1
+            // Nothing changes a file set's trees: another one stands for it.
+            set.id = FileSetID(transaction.id)
+            try transaction.catalog.insert(set)
+        }
+        let found = try history.findings()
+        #expect(found.count == 1)
+        #expect(found.first?.subject.hasPrefix("file set ") == true)
+        #expect(found.first.map { handle.contains($0.subject.dropFirst(9)) } == false)
+    }
+
     // MARK: Cache
+
+    @Test func `code of a pipeline does not read the cache`() async throws {
+        let fixture = try TestHistory()
+        let history = fixture.history
+        try await history.putCache("k", value: [1], tag: "", fileSets: [], as: History.user)
+        let error = await #expect(throws: SpileError.self) {
+            _ = try await history.cached("k", as: .launch(PipelineKey(name: "tap"), epoch: 1))
+        }
+        #expect(error?.code == .permissionDenied)
+    }
 
     @Test func `the cache keeps the first value, and its file sets alive`() async throws {
         let fixture = try TestHistory()
@@ -292,14 +318,14 @@ import Versioning
         let handle = try await upload(history) { try $0.put("/a", "1") }
         try await history.putCache("k", value: [1], tag: "t/1", fileSets: [handle], as: History.user)
         try await history.putCache("k", value: [2], tag: "t/1", fileSets: [], as: History.user)
-        #expect(try await history.cached("k") == [1])
+        #expect(try await history.cached("k", as: History.user) == [1])
         try advance(history, seconds: 100_000)
-        #expect(try await history.cached("k") == [1])
+        #expect(try await history.cached("k", as: History.user) == [1])
         #expect(try await read(history, handle) == ["/a": "1"])
         try await history.clearCache(tagPrefix: "t/2", as: History.user)
-        #expect(try await history.cached("k") == [1])
+        #expect(try await history.cached("k", as: History.user) == [1])
         try await history.clearCache(tagPrefix: "t/", as: History.user)
-        let error = await #expect(throws: SpileError.self) { _ = try await history.cached("k") }
+        let error = await #expect(throws: SpileError.self) { _ = try await history.cached("k", as: History.user) }
         #expect(error?.code == .notFound)
         await expectGone { _ = try await read(history, handle) }
         await expectGone {
@@ -317,11 +343,11 @@ import Versioning
             }
         }
         try advance(history, seconds: 61)
-        _ = try await history.cached("0")
+        _ = try await history.cached("0", as: History.user)
         try await history.putCache("new", value: [2], tag: "", fileSets: [], as: History.user)
-        #expect(try await history.cached("0") == [1])
-        #expect(try await history.cached("new") == [2])
-        await #expect(throws: SpileError.self) { _ = try await history.cached("1") }
+        #expect(try await history.cached("0", as: History.user) == [1])
+        #expect(try await history.cached("new", as: History.user) == [2])
+        await #expect(throws: SpileError.self) { _ = try await history.cached("1", as: History.user) }
     }
 
     @Test func `what is too large for the cache is refused`() async throws {

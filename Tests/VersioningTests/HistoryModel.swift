@@ -26,7 +26,12 @@ struct HistoryModel {
         var provenance: Set<Int> = []
         var isAuto: Bool
         var isOpen: Bool
+        /// Closed, but what it inherits from is not finished.
+        var isFinishing = false
+        var isFinished: Bool { !isOpen && !isFinishing }
         var hasError = false
+        /// Finished in error over an open commit: what it shows of that is not said.
+        var isFrozen = false
         var steps: [Step] = []
     }
 
@@ -49,6 +54,7 @@ struct HistoryModel {
         copy.moved = []
         try body(&copy)
         try copy.propagate()
+        copy.settle()
         if copy.hasSet { copy.nextSet += 1 }
         self = copy
     }
@@ -163,17 +169,42 @@ struct HistoryModel {
         }
         if let state, !state.provenance.isEmpty { throw Refused() }
         try add(to: branch, parent: state?.head, [], isAuto: false, isOpen: false, steps)
+        commits[branches[branch]!.head]!.isFinishing = true
+    }
+
+    /// Finishes what was closed over what is finished now.
+    private mutating func settle() {
+        for id in commits.keys.sorted() where commits[id]!.isFinishing && !isOverUnfinished(id) {
+            commits[id]!.isFinishing = false
+        }
     }
 
     mutating func finish(_ id: Int, error: Bool) throws {
         guard commits[id]?.isOpen == true else { throw Refused() }
+        commits[id]!.isFrozen = error && isOverUnfinished(id)
         commits[id]!.isOpen = false
+        commits[id]!.isFinishing = !error
         commits[id]!.hasError = error
     }
 
     mutating func clear(_ id: Int) throws {
         guard commits[id]?.isOpen == true else { throw Refused() }
         commits[id]!.steps = []
+    }
+
+    /// The nearest ancestor not in error.
+    private func base(_ id: Int) -> Int? {
+        var next = commits[id]!.parent
+        while let one = next, commits[one]!.hasError { next = commits[one]!.parent }
+        return next
+    }
+
+    /// Whether a commit inherits from one that is not finished.
+    func isOverUnfinished(_ id: Int) -> Bool { base(id).map { !commits[$0]!.isFinished } ?? false }
+
+    /// The children, and what inherits through those in error.
+    private func heirs(_ id: Int) -> [Int] {
+        children(id).flatMap { [$0] + (commits[$0]!.hasError ? heirs($0) : []) }
     }
 
     func children(_ id: Int) -> [Int] { commits.filter { $0.value.parent == id }.map(\.key) }
@@ -207,7 +238,12 @@ struct HistoryModel {
     private mutating func remove(_ ids: Set<Int>, squash: Bool) throws {
         for id in ids {
             let outside = children(id).filter { !ids.contains($0) }
-            if squash ? outside.isEmpty || outside.contains(where: { commits[$0]!.isOpen }) : !outside.isEmpty {
+            guard squash else {
+                if outside.isEmpty { continue }
+                throw Refused()
+            }
+            let waiting = heirs(id).contains { !ids.contains($0) && !commits[$0]!.isFinished && isOverUnfinished($0) }
+            if children(id).isEmpty || waiting || outside.contains(where: { !commits[$0]!.isFinished }) {
                 throw Refused()
             }
         }
@@ -216,10 +252,8 @@ struct HistoryModel {
 
     private mutating func take(_ id: Int) throws {
         let gone = commits[id]!
-        for child in children(id) {
-            commits[child]!.parent = gone.parent
-            if !gone.hasError { commits[child]!.steps = gone.steps + commits[child]!.steps }
-        }
+        if !gone.hasError { for heir in heirs(id) { commits[heir]!.steps = gone.steps + commits[heir]!.steps } }
+        for child in children(id) { commits[child]!.parent = gone.parent }
         var replacement: Int?
         for branch in branches.keys.sorted() where branches[branch]!.head == id {
             if let parent = gone.parent {
@@ -241,7 +275,7 @@ struct HistoryModel {
 
     func files(_ id: Int) -> [String: String] {
         let commit = commits[id]!
-        var files = inherited(commit.parent)
+        var files = base(id).map(self.files) ?? [:]
         for step in commit.steps {
             switch step {
             case .put(let path, let text): files[path] = text
@@ -253,12 +287,4 @@ struct HistoryModel {
         return files
     }
 
-    private func inherited(_ parent: Int?) -> [String: String] {
-        var next = parent
-        while let id = next {
-            if !commits[id]!.hasError { return files(id) }
-            next = commits[id]!.parent
-        }
-        return [:]
-    }
 }

@@ -145,11 +145,6 @@ struct HistoryProgram {
             })
     }
 
-    /// Whether a commit lies over one that is still open.
-    private func isOver(_ commit: HistoryModel.Commit) -> Bool {
-        commit.parent.map { model.commits[$0]!.isOpen } ?? false
-    }
-
     private mutating func change() -> HistoryModel.Step {
         texts += 1
         let path = random.pick(["/a", "/b", "/d/a", "/d/b", "/d/e/f"])
@@ -205,12 +200,11 @@ struct HistoryProgram {
 
     /// An open commit, or now and then any.
     private func pickOpen() -> (Int, HistoryModel.Commit)? {
-        let open = model.commits.filter { $0.value.isOpen && !isOver($0.value) }.keys.sorted()
+        let open = model.commits.filter(\.value.isOpen).keys.sorted()
         let choice = open.isEmpty || random.below(8) == 0 ? model.commits.keys.sorted() : open
         guard !choice.isEmpty else { return nil }
         let id = random.pick(choice)
-        let commit = model.commits[id]!
-        return commit.isOpen && isOver(commit) ? nil : (id, commit)
+        return (id, model.commits[id]!)
     }
 
     private mutating func finish() async throws {
@@ -273,6 +267,7 @@ struct HistoryProgram {
                 lines.append(
                     "\(label(commit.key)) on \(branch) after \(parent) from \(provenance)"
                         + "\(commit.origin == .auto ? " auto" : "")\(commit.isOpen ? " open" : "")"
+                        + "\(commit.isFinishing ? " finishing" : "")"
                         + "\(commit.error.isEmpty ? "" : " bad")")
             }
             for branch in try catalog.branches(repo: nil) {
@@ -295,7 +290,8 @@ struct HistoryProgram {
             lines.append(
                 "\(label(id)) on \(commit.branch ?? "-") after \(commit.parent.map(label) ?? "-") from "
                     + "\(commit.provenance.map(label).sorted())\(commit.isAuto ? " auto" : "")"
-                    + "\(commit.isOpen ? " open" : "")\(commit.hasError ? " bad" : "")")
+                    + "\(commit.isOpen ? " open" : "")\(commit.isFinishing ? " finishing" : "")"
+                    + "\(commit.hasError ? " bad" : "")")
         }
         for (branch, state) in model.branches {
             lines.append("\(branch) at \(label(state.head)) from \(state.provenance.map(\.description).sorted())")
@@ -309,9 +305,9 @@ struct HistoryProgram {
         #expect(real == expected, "\(context): only here \(extra), only in the model \(missing)")
     }
 
-    /// Every commit's files, those aside that lie over an open one: what these show in the end is not settled yet.
+    /// Every commit's files, those aside that inherit from one not finished: what these show is not settled yet.
     func compareFiles(_ context: String) throws {
-        for (id, commit) in model.commits where !isOver(commit) {
+        for (id, commit) in model.commits where !model.isOverUnfinished(id) && !commit.isFrozen {
             let files = model.files(id)
             let handle = CommitHandle(key(commit))
             for path in ["/a", "/b", "/d/a", "/d/b", "/d/e/f"] {

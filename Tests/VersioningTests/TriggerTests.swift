@@ -65,6 +65,44 @@ import Versioning
         #expect(heads == [false, false, true, false, false, true, false])
     }
 
+    @Test func commitsAreCountedAlongTheLineageOfTheMoment() async throws {
+        let (source, follower) = try await repo()
+        try await follow(follower, BranchTrigger(branch: "master", commits: 4))
+        _ = try await write(source, "1")
+        let second = try await write(source, "2")
+        _ = try await write(source, "3")
+        // What is counted so far is counted anew without the one that goes.
+        try await history.transact(as: History.user) {
+            try $0.remove(CommitHandle(second), by: .squash, recursive: false)
+        }
+        let before = try history.head(follower)
+        _ = try await write(source, "4")
+        #expect(try history.head(follower) == before)
+        let open = try await history.start(source)
+        try await history.finish(open)
+        #expect(try history.head(follower).key == open)
+    }
+
+    @Test func aRemovalThatIsTakenBackLeavesTheCountAsItWas() async throws {
+        let (source, follower) = try await repo()
+        try await follow(follower, BranchTrigger(branch: "master", commits: 4))
+        let first = try await write(source, "1")
+        _ = try await write(source, "2")
+        // A rehearsal does everything and takes it back.
+        let rehearsal = try await history.startTransaction(as: History.user)
+        try await history.rehearse(rehearsal.id, as: History.user) { record, transaction in
+            try transaction.remove(CommitHandle(first), by: .squash, recursive: false)
+            let open = try transaction.startCommit(on: source, parent: nil, description: "")
+            _ = try transaction.finishCommit(CommitHandle(open.key), description: "", error: "", force: false)
+            return (record, ())
+        }
+        let before = try history.head(follower)
+        _ = try await write(source, "3")
+        #expect(try history.head(follower) == before)
+        let fourth = try await write(source, "4")
+        #expect(try history.head(follower).key == fourth)
+    }
+
     @Test func aRateLimitLetsOneThroughInEachPeriod() async throws {
         let (source, follower) = try await repo()
         try await follow(follower, BranchTrigger(branch: "master", rateLimit: "@every 60s"))

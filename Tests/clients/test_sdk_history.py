@@ -85,6 +85,7 @@ class TestProvenance:
 
     def test_a_set_lists_its_commits_in_order_and_waits_for_them(self, client, chain):
         a, b, c = chain
+        first = {branch.repo.name: head(client, branch) for branch in (b, c)}
         commit = put(client, a)
         done = []
 
@@ -95,6 +96,12 @@ class TestProvenance:
         thread.start()
         for branch in (b, c):
             client.pfs.finish_commit(commit=pfs.Commit(repo=branch.repo, id=commit.id), force=True)
+            closed = client.pfs.inspect_commit(commit=pfs.Commit(repo=branch.repo, id=commit.id))
+            assert closed.finishing.timestamp() > 0
+            assert closed.finished.timestamp() == 0, "the commit before it is still open"
+        assert thread.is_alive()
+        for branch in (b, c):
+            client.pfs.finish_commit(commit=first[branch.repo.name], force=True)
         thread.join(timeout=30)
         assert not thread.is_alive()
         mine = [info for info in done if info.commit.id == commit.id]

@@ -61,25 +61,26 @@ extension SQLiteTransaction {
         deletions_segment, deletions_slot, deletions_level, deletions_digest, deletions_files, deletions_bytes
         """
 
+    private static let fileSetColumns = """
+        SELECT id, token, created, expires, pinned, \(contentRoot), \(deletionsRoot), held > 0 FROM file_sets
+        """
+
     func fileSet(_ id: FileSetID) throws -> FileSetRecord? {
-        let sql = """
-            SELECT token, created, expires, pinned, \(Self.contentRoot), \(Self.deletionsRoot), held > 0
-            FROM file_sets WHERE id = ?
-            """
-        guard let row = try row(sql, [SQLiteRows.blob(id.uuid)]) else { return nil }
-        return FileSetRecord(
-            id: id, token: Digest(Array(row[0] as Data)), createdAt: Instant(nanoseconds: row[1]),
-            expiresAt: Instant(nanoseconds: row[2]), pinnedUntil: Instant(nanoseconds: row[3]),
-            content: try SQLiteRows.root(row, at: 4), deletions: try SQLiteRows.root(row, at: 10), isHeld: row[16])
+        try row(Self.fileSetColumns + " WHERE id = ?", [SQLiteRows.blob(id.uuid)]).map(Self.fileSet)
     }
 
-    func forEachFileSetRoot(_ body: (Root) throws -> Void) throws {
-        let sql = "SELECT \(Self.contentRoot), \(Self.deletionsRoot) FROM file_sets"
-        let cursor = try translating { try Row.fetchCursor(database, sql: sql) }
-        while let row = try translating({ try cursor.next() }) {
-            try body(SQLiteRows.root(row, at: 0))
-            try body(SQLiteRows.root(row, at: 6))
-        }
+    func fileSets(beyond cursor: FileSetID?, limit: Int) throws -> [FileSetRecord] {
+        // No id comes before the empty one.
+        let start = cursor.map { SQLiteRows.blob($0.uuid) } ?? Data()
+        return try rows(Self.fileSetColumns + " WHERE id > ? ORDER BY id LIMIT ?", [start, limit]).map(Self.fileSet)
+    }
+
+    private static func fileSet(_ row: Row) throws -> FileSetRecord {
+        FileSetRecord(
+            id: FileSetID(try SQLiteRows.commitID(row[0])), token: Digest(Array(row[1] as Data)),
+            createdAt: Instant(nanoseconds: row[2]), expiresAt: Instant(nanoseconds: row[3]),
+            pinnedUntil: Instant(nanoseconds: row[4]), content: try SQLiteRows.root(row, at: 5),
+            deletions: try SQLiteRows.root(row, at: 11), isHeld: row[17])
     }
 
     func cacheEntry(_ key: String) throws -> CacheRecord? {

@@ -122,8 +122,8 @@ package struct CommitRecord: Sendable, Equatable {
     /// Why the commit is not good; empty for a good one.
     package var error: String
     package var root: Root
-    /// What was written to the commit so far, while the parent it inherits from is open itself: once the parent is
-    /// finished, this is laid over the parent's files. Nil otherwise.
+    /// What was written to the commit, while the one it inherits from is not finished itself: once that is, this is
+    /// laid over its files. Nil otherwise.
     package var layer: CommitLayer?
     /// Whether its files were given up and only its place in history is kept.
     package var isForgotten: Bool
@@ -156,6 +156,10 @@ package struct CommitRecord: Sendable, Equatable {
     }
 
     package var isOpen: Bool { finishing == nil }
+    /// Whether its files are settled for good.
+    package var isFinished: Bool { finished != nil }
+    /// Closed over a commit that is not finished: it is finished together with that.
+    package var isFinishing: Bool { finishing != nil && finished == nil }
 }
 
 /// Changes that were collected to be made all at once (`pfs.md` §5).

@@ -93,8 +93,8 @@ package protocol CatalogReader {
 
     /// A file set, also one whose lease is over but whose row is still there: the caller looks at the clock.
     func fileSet(_ id: FileSetID) throws -> FileSetRecord?
-    /// The roots of every file set that has a row, two of each, for marking; in no particular order.
-    func forEachFileSetRoot(_ body: (Root) throws -> Void) throws
+    /// File sets that have a row, in the order of their ids, from the first behind `cursor` on.
+    func fileSets(beyond cursor: FileSetID?, limit: Int) throws -> [FileSetRecord]
     func cacheEntry(_ key: String) throws -> CacheRecord?
 }
 

@@ -30,9 +30,7 @@ extension PipelineManager {
 
     private func checkReader(_ principal: Principal, of key: PipelineKey) throws(SpileError) {
         if case .launch(let own, _) = principal, own != key {
-            throw SpileError(
-                .permissionDenied,
-                "pipeline:\(own) is not authorized to perform this operation: inspect pipeline \(key)")
+            throw Principal.refusal(of: own, "inspect pipeline \(key)")
         }
     }
 

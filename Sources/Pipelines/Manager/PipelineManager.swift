@@ -17,9 +17,7 @@ package final class PipelineManager: Sendable {
     /// A launch's token opens its own repo and nothing else.
     func refuseLaunches(_ principal: Principal, _ what: String) throws(SpileError) {
         if case .launch(let key, _) = principal {
-            throw SpileError(
-                .permissionDenied, "pipeline:\(key) is not authorized to perform this operation: \(what)",
-                remedy: "a launch's token writes its own output repo only")
+            throw Principal.refusal(of: key, what, remedy: "a launch's token writes its own output repo only")
         }
     }
 

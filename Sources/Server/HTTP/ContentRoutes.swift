@@ -18,8 +18,10 @@ struct ContentRoutes: HTTPRoutes {
                 let run = try urls.run(fileSet: id, at: history.clock.now()) { name in
                     request.uri.queryParameters[Substring(name)].map(String.init)
                 }
+                // Lasts as long as the answer does: the file set may expire meanwhile.
+                let reading = history.store.beginReading()
                 let found: FileEntry = try await withTaskExecutorPreference(executor) { try entry(of: run) }
-                return response(run, found)
+                return response(run, found, reading)
             } catch let error as SpileError {
                 return Response.text("\(error)\n", status: Self.status(error.code))
             }
@@ -34,7 +36,7 @@ struct ContentRoutes: HTTPRoutes {
         return entry
     }
 
-    private func response(_ run: ContentRun, _ entry: FileEntry) -> Response {
+    private func response(_ run: ContentRun, _ entry: FileEntry, _ reading: Activity) -> Response {
         let body = ResponseBody(contentLength: run.range.count) { writer in
             var position = run.range.lowerBound
             while position < run.range.upperBound {
@@ -47,6 +49,7 @@ struct ContentRoutes: HTTPRoutes {
                 position += UInt64(bytes.count)
                 try await writer.write(ByteBuffer(bytes: bytes))
             }
+            withExtendedLifetime(reading) {}
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: [.contentType: "application/octet-stream"], body: body)

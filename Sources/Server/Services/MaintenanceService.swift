@@ -37,9 +37,7 @@ struct MaintenanceService: Sendable {
 
     private static func refuseLaunches(_ call: Call) throws {
         guard case .launch(let pipeline, _) = call.principal else { return }
-        throw SpileError(
-            .permissionDenied,
-            "pipeline:\(pipeline) is not authorized to perform this operation: only a user looks after the store")
+        throw Principal.refusal(of: pipeline, "only a user looks after the store")
     }
 
     private func collect(

@@ -13,8 +13,8 @@ extension PFSService {
                 request.key, value: value, tag: request.tag, fileSets: request.fileSetIds, as: call.principal)
             return Google_Protobuf_Empty()
         }
-        routes.unary(Method.GetCache.descriptor) { (request: PfsV2_GetCacheRequest, _) in
-            let value = try await history.cached(request.key)
+        routes.unary(Method.GetCache.descriptor) { (request: PfsV2_GetCacheRequest, call) in
+            let value = try await history.cached(request.key, as: call.principal)
             return try PfsV2_GetCacheResponse.with { $0.value = try Google_Protobuf_Any(serializedBytes: value) }
         }
         routes.unary(Method.ClearCache.descriptor) { (request: PfsV2_ClearCacheRequest, call) in

@@ -12,14 +12,7 @@ extension PFSService {
             return commit
         }
         routes.unary(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
-            if try call.transactionID() != nil {
-                try await transactions.perform(.with { $0.finishCommit = request }, call)
-                return Google_Protobuf_Empty()
-            }
-            let handle = try Self.handle(request.hasCommit, request.commit)
-            try await history.finish(
-                handle, description: request.description_p, error: request.error, force: request.force,
-                as: call.principal)
+            try await transactions.perform(.with { $0.finishCommit = request }, call)
             return Google_Protobuf_Empty()
         }
         routes.wait(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in

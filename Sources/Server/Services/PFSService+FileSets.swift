@@ -15,7 +15,7 @@ extension PFSService {
             return Self.answer(try await upload.finish())
         }
         routes.unary(Method.GetFileSet.descriptor) { (request: PfsV2_GetFileSetRequest, call) in
-            let commit = try Self.handle(request.hasCommit, request.commit)
+            let commit = try history.pinned(try Self.handle(request.hasCommit, request.commit))
             switch request.type {
             case .total: return Self.answer(try await history.totalFileSet(of: commit, as: call.principal))
             case .diff: return Self.answer(try await history.differenceFileSet(of: commit, as: call.principal))

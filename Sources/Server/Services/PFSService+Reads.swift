@@ -36,7 +36,7 @@ extension PFSService {
         }
         routes.serverStream(Method.GlobFile.descriptor) { (request: PfsV2_GlobFileRequest, _, writer) in
             let handle = try Self.handle(request.hasCommit, request.commit)
-            let files = try history.files(handle)
+            let files = try await history.settledFiles(handle)
             let glob = try Glob(request.pattern)
             try await Self.send(writer) { send in
                 try await files.glob(glob, range: PathRange(request.pathRange)) {
@@ -52,7 +52,7 @@ extension PFSService {
     /// The commit of a file reference; every failure but a missing file carries its own text.
     private func open(_ message: PfsV2_File) async throws -> (FileReference, CommitFiles) {
         let file = try FileReference(message)
-        return (file, try history.files(file.commit, datum: file.datum))
+        return (file, try await history.settledFiles(file.commit, datum: file.datum))
     }
 
     private static func page(_ marker: PfsV2_File, _ number: Int64, _ reverse: Bool) -> Page {

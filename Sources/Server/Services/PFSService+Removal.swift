@@ -8,14 +8,14 @@ import Versioning
 extension PFSService {
     func registerRemoval(in routes: inout Routes) {
         routes.unary(Method.SquashCommit.descriptor) { (request: PfsV2_SquashCommitRequest, call) in
-            let handle = try Self.handle(request.hasCommit, request.commit)
+            let handle = try history.pinned(try Self.handle(request.hasCommit, request.commit))
             try await history.transact(as: call.principal) {
                 try $0.remove(handle, by: .squash, recursive: request.recursive)
             }
             return PfsV2_SquashCommitResponse()
         }
         routes.unary(Method.DropCommit.descriptor) { (request: PfsV2_DropCommitRequest, call) in
-            let handle = try Self.handle(request.hasCommit, request.commit)
+            let handle = try history.pinned(try Self.handle(request.hasCommit, request.commit))
             try await history.transact(as: call.principal) {
                 try $0.remove(handle, by: .drop, recursive: request.recursive)
             }
@@ -38,7 +38,7 @@ extension PFSService {
             return PfsV2_ForgetCommitResponse()
         }
         routes.unary(Method.ClearCommit.descriptor) { (request: PfsV2_ClearCommitRequest, call) in
-            let handle = try Self.handle(request.hasCommit, request.commit)
+            let handle = try history.pinned(try Self.handle(request.hasCommit, request.commit))
             try await history.transact(as: call.principal) { try $0.clearCommit(handle) }
             return Google_Protobuf_Empty()
         }

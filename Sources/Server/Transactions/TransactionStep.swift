@@ -26,25 +26,25 @@ struct TransactionStep: Sendable {
 }
 
 extension TransactionStep {
-    /// Finds a commit that takes a long walk before the transaction, which serves everybody (`History.pinned`).
-    typealias Pin = (CommitHandle) throws -> CommitHandle
-
-    /// Reads a request. Of several that are set the first in the contract's order counts.
+    /// Reads a request, and does beforehand what would hold up the transaction, which serves everybody: long walks to
+    /// a commit, a look through its files. Of several requests that are set the first in the contract's order counts.
+    /// Blocks.
     init(
-        _ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, pin: Pin, as principal: Principal
+        _ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, _ history: History,
+        as principal: Principal
     ) throws {
         if request.hasCreateRepo {
             self = try Self.createRepo(request.createRepo)
         } else if request.hasDeleteRepo {
             self = try Self.deleteRepo(request.deleteRepo)
         } else if request.hasStartCommit {
-            self = try Self.startCommit(request.startCommit, pin)
+            self = try Self.startCommit(request.startCommit, history)
         } else if request.hasFinishCommit {
-            self = try Self.finishCommit(request.finishCommit)
+            self = try Self.finishCommit(request.finishCommit, history)
         } else if request.hasSquashCommitSet {
             self = try Self.squash(request.squashCommitSet)
         } else if request.hasCreateBranch {
-            self = try Self.createBranch(request.createBranch, pin)
+            self = try Self.createBranch(request.createBranch, history)
         } else if request.hasDeleteBranch {
             self = try Self.deleteBranch(request.deleteBranch)
         } else if request.hasUpdateJobState || request.hasStopJob {
@@ -73,20 +73,24 @@ extension TransactionStep {
         }
     }
 
-    private static func startCommit(_ request: PfsV2_StartCommitRequest, _ pin: Pin) throws -> TransactionStep {
+    private static func startCommit(_ request: PfsV2_StartCommitRequest, _ history: History) throws -> TransactionStep {
         let key = try BranchKey(request.branch)
-        let parent = request.hasParent ? try PFSService.parent(request.parent, of: key).map(pin) : nil
+        let parent = request.hasParent ? try PFSService.parent(request.parent, of: key).map(history.pinned) : nil
         return TransactionStep { transaction in
             let commit = try transaction.startCommit(on: key, parent: parent, description: request.description_p)
             return Outcome(commit: commit.key.message)
         }
     }
 
-    private static func finishCommit(_ request: PfsV2_FinishCommitRequest) throws -> TransactionStep {
-        let handle = try PFSService.handle(request.hasCommit, request.commit)
+    private static func finishCommit(
+        _ request: PfsV2_FinishCommitRequest, _ history: History
+    ) throws -> TransactionStep {
+        let handle = try history.pinned(try PFSService.handle(request.hasCommit, request.commit))
+        let prepared = try history.prepareFinish(handle, error: request.error)
         return TransactionStep { transaction in
             _ = try transaction.finishCommit(
-                handle, description: request.description_p, error: request.error, force: request.force)
+                handle, description: request.description_p, error: request.error, force: request.force,
+                prepared: prepared)
             return Outcome()
         }
     }
@@ -99,11 +103,12 @@ extension TransactionStep {
         }
     }
 
-    private static func createBranch(_ request: PfsV2_CreateBranchRequest, _ pin: Pin) throws -> TransactionStep {
+    private static func createBranch(_ request: PfsV2_CreateBranchRequest, _ history: History) throws -> TransactionStep
+    {
         guard request.hasBranch else { throw SpileError.invalid("validate request: branch is missing") }
         let key = try BranchKey(request.branch)
         var change = try BranchChange(request, of: key)
-        change.head = try change.head.map(pin)
+        change.head = try change.head.map(history.pinned)
         let wanted = change
         return TransactionStep { transaction in
             try transaction.createBranch(key, wanted)

@@ -14,7 +14,7 @@ struct Transactions: Sendable {
     @discardableResult
     func perform(_ request: TransactionV2_TransactionRequest, _ call: Call) async throws -> TransactionStep.Outcome {
         if let id = try call.transactionID() { return try await append(request, to: id, call) }
-        let step = try TransactionStep(request, pipelines, pin: history.pinned, as: call.principal)
+        let step = try TransactionStep(request, pipelines, history, as: call.principal)
         let outcome = try await history.transact(as: call.principal) { try step.run(in: $0) }
         if let pipeline = step.pipeline { pipelines.changed(pipeline) }
         return outcome
@@ -99,7 +99,7 @@ struct Transactions: Sendable {
     private func steps(of requests: [TransactionV2_TransactionRequest], _ call: Call) throws -> [TransactionStep] {
         try requests.enumerated().map { index, request in
             try Self.named(index, requests.count) {
-                try TransactionStep(request, pipelines, pin: history.pinned, as: call.principal)
+                try TransactionStep(request, pipelines, history, as: call.principal)
             }
         }
     }

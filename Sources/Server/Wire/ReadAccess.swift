@@ -18,17 +18,11 @@ extension Call {
     func checkReader(of repo: PfsV2_Repo?) throws {
         guard case .launch(let pipeline, _) = principal else { return }
         guard let repo else {
-            throw SpileError(
-                .permissionDenied,
-                "pipeline:\(pipeline) is not authorized to perform this operation: it may not list all repos",
-                remedy: "name a repo of the pipeline")
+            throw Principal.refusal(of: pipeline, "it may not list all repos", remedy: "name a repo of the pipeline")
         }
         let key = try RepoKey(repo)
         if principal.mayRead(key) || key.name == RepoKey.fileSets { return }
-        throw SpileError(
-            .permissionDenied,
-            "pipeline:\(pipeline) is not authorized to perform this operation: it may read \(pipeline) and its inputs "
-                + "only, not \(key)")
+        throw Principal.refusal(of: pipeline, "it may read \(pipeline) and its inputs only, not \(key)")
     }
 }
 

@@ -2,45 +2,58 @@ import Core
 
 /// Making file sets and laying them over trees.
 ///
-/// What takes a writer follows the rules of ``Store/apply(_:to:through:added:)``: its owner alone calls, the result is
+/// What takes a writer follows the rules of ``Store/apply(_:to:through:)``: its owner alone calls, the result is
 /// readable at once and durable after `writer.sync()`. ``bulk(_:)`` lends a writer to any other thread.
+///
+/// `activity` is that of the caller, begun before it looked for what it gives: it hears of every tree made for it
+/// (docs/INVARIANTS.md, Garbage).
 extension Store {
     /// Stores what a stream does.
     package func fileSet(of changes: ChangeSet, through writer: SlotWriter) throws -> FileSet {
         if changes.isEmpty { return .empty }
         let content = try apply(changes, to: .empty, through: writer)
         var removals = TreeEditor(
-            nodes: nodes, writer: writer, changes: Removals(merge: try ChangeMerge(changes, nodes: nodes)), added: nil)
-        return FileSet(content: content, deletions: try removals.apply(to: .empty))
+            nodes: nodes, writer: writer, changes: Removals(merge: try ChangeMerge(changes, nodes: nodes)))
+        let deletions = try removals.apply(to: .empty)
+        changes.activity.made(deletions)
+        return FileSet(content: content, deletions: deletions)
     }
 
     /// What a file set does, as a change: read from its trees as it is applied, so it may be of any size. Good for as
     /// long as the trees are.
-    package func changes(of set: FileSet) -> ChangeSet {
+    package func changes(of set: FileSet, for activity: Activity) -> ChangeSet {
         let options = slots.options
         let isSmall = set.count <= UInt64(options.smallStreamChanges)
             && set.content.bytes <= UInt64(options.smallStreamBytes)
         return ChangeSet(
             runs: [.stored(set)], isLarge: !isSmall, count: Int(clamping: set.count), contentBytes: set.content.bytes,
-            activity: beginWriting())
+            activity: activity)
     }
 
     /// Two file sets as one: laid over any tree it does what `lower` and then `upper` would do.
-    package func compose(_ lower: FileSet, _ upper: FileSet, through writer: SlotWriter) throws -> FileSet {
+    package func compose(
+        _ lower: FileSet, _ upper: FileSet, through writer: SlotWriter, for activity: Activity
+    ) throws -> FileSet {
         if lower == .empty { return upper }
-        let content = try apply(changes(of: upper), to: lower.content, through: writer)
+        let content = try apply(changes(of: upper, for: activity), to: lower.content, through: writer)
         // A deletion of the upper one takes away files, never deletions: below it there may be more to delete.
         let marks = scan(upper.deletions, from: nil, upTo: nil)
-        var union = TreeEditor(nodes: nodes, writer: writer, changes: Additions(keys: marks), added: nil)
-        return FileSet(content: content, deletions: try union.apply(to: lower.deletions))
+        var union = TreeEditor(nodes: nodes, writer: writer, changes: Additions(keys: marks))
+        let deletions = try union.apply(to: lower.deletions)
+        activity.made(deletions)
+        return FileSet(content: content, deletions: deletions)
     }
 
     /// What leads from one tree to another, by reference: a file that differs goes and comes whole.
-    package func fileSet(from old: Root, to new: Root, through writer: SlotWriter) throws -> FileSet {
+    package func fileSet(
+        from old: Root, to new: Root, through writer: SlotWriter, for activity: Activity
+    ) throws -> FileSet {
         func tree(_ part: DiffPart) throws -> Root {
             let changes = Differences(cursor: diff(old, new, from: nil, upTo: nil), part: part)
-            var editor = TreeEditor(nodes: nodes, writer: writer, changes: changes, added: nil)
-            return try editor.apply(to: .empty)
+            var editor = TreeEditor(nodes: nodes, writer: writer, changes: changes)
+            let root = try editor.apply(to: .empty)
+            activity.made(root)
+            return root
         }
         return FileSet(content: try tree(.new), deletions: try tree(.old))
     }

@@ -25,7 +25,10 @@ extension History {
     }
 
     /// The value kept under `key`. Throws `notFound` for a miss.
-    package func cached(_ key: String) async throws -> [UInt8] {
+    package func cached(_ key: String, as principal: Principal) async throws -> [UInt8] {
+        if case .launch(let pipeline, _) = principal {
+            throw Principal.refusal(of: pipeline, "it may not read the cache")
+        }
         guard let entry = try read({ try $0.cacheEntry(key) }) else {
             throw SpileError.notFound("cache has no entry \(FilePath.quoted(String(key.prefix(80))))")
         }

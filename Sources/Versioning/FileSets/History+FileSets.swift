@@ -7,6 +7,7 @@ extension History {
     /// A file set with the whole content of a commit as it is now. Nothing is copied.
     package func totalFileSet(of commit: CommitHandle, as principal: Principal) async throws -> FileSetHandle {
         let handle = FileSetHandle(randomness)
+        _ = try await settled(try readable(commit))
         try await transact(as: principal) { transaction in
             let root = try transaction.catalog.readable(commit, at: transaction.now).readableRoot
             try transaction.insert(handle, FileSet(content: root))
@@ -18,11 +19,12 @@ extension History {
     /// removal.
     package func differenceFileSet(of commit: CommitHandle, as principal: Principal) async throws -> FileSetHandle {
         let handle = FileSetHandle(randomness)
+        _ = try await settled(try readable(commit))
         let writing = store.beginWriting()
         defer { withExtendedLifetime(writing) {} }
         for attempt in 1... {
             let (base, root) = try read { try $0.span(of: commit, at: clock.now()) }
-            let set = try store.bulk { try store.fileSet(from: base, to: root, through: $0) }
+            let set = try store.bulk { try store.fileSet(from: base, to: root, through: $0, for: writing) }
             // What the file set refers to is kept by the commit's root until its own row is there.
             let isCurrent = try await transact(as: principal) { transaction in
                 let now = try transaction.catalog.span(of: commit, at: transaction.now)
@@ -45,14 +47,13 @@ extension History {
         fileSet handle: String, to commit: CommitHandle, as principal: Principal
     ) async throws -> CommitKey {
         let writing = store.beginWriting()
-        defer { withExtendedLifetime(writing) {} }
         let (key, set) = try read { catalog in
             let record = try catalog.existingCommit(commit)
             guard record.isOpen else { throw SpileError.alreadyFinished(record.key) }
             try catalog.authorizeWrite(to: record.key.repo, by: principal)
             return (record.key, try catalog.livingFileSet(handle, at: clock.now()).trees)
         }
-        return try await lay(store.changes(of: set), over: key, as: principal)
+        return try await lay(store.changes(of: set, for: writing), over: key, as: principal)
     }
 
     /// One new file set that does what `handles` do, one after the other; `seconds`: its lease.
@@ -63,13 +64,13 @@ extension History {
         let writing = store.beginWriting()
         defer { withExtendedLifetime(writing) {} }
         let sets = try read { catalog in try handles.map { try catalog.livingFileSet($0, at: clock.now()).trees } }
-        if sets.count <= 8, sets.dropFirst().allSatisfy({ !store.changes(of: $0).isLarge }) {
+        if sets.count <= 8, sets.dropFirst().allSatisfy({ !store.changes(of: $0, for: writing).isLarge }) {
             try await transact(as: principal) { transaction in
-                let set = try transaction.store.composed(sets, through: transaction.slots)
+                let set = try transaction.store.composed(sets, through: transaction.slots, for: writing)
                 try transaction.insert(handle, set, seconds: seconds)
             }
         } else {
-            let set = try store.bulk { try store.composed(sets, through: $0) }
+            let set = try store.bulk { try store.composed(sets, through: $0, for: writing) }
             try await transact(as: principal) { try $0.insert(handle, set, seconds: seconds) }
         }
         return handle
@@ -142,7 +143,9 @@ extension CatalogReader {
 }
 
 extension Store {
-    fileprivate func composed(_ sets: [FileSet], through writer: SlotWriter) throws -> FileSet {
-        try sets.reduce(.empty) { try compose($0, $1, through: writer) }
+    fileprivate func composed(
+        _ sets: [FileSet], through writer: SlotWriter, for activity: Activity
+    ) throws -> FileSet {
+        try sets.reduce(.empty) { try compose($0, $1, through: writer, for: activity) }
     }
 }

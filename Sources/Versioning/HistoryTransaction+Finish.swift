@@ -1,0 +1,107 @@
+import Core
+import Storage
+
+extension HistoryTransaction {
+    /// Closes an open commit: a change of state and nothing more, so it is readable at once.
+    ///
+    /// A path that is both a file and a directory, or that two datums wrote, makes it a commit in error. One that
+    /// inherits from a commit that is not finished is finished together with that; one that is closed with an error,
+    /// at once. `prepared`: what ``History/prepareFinish(_:error:)`` has made; what is missing there, or has moved
+    /// since, is made here.
+    package func finishCommit(
+        _ handle: CommitHandle, description: String, error: String, force: Bool, prepared: FinishPreparation? = nil
+    ) throws -> CommitRecord {
+        var commit = try catalog.existingCommit(handle)
+        try authorizeWrite(to: commit.key.repo)
+        guard commit.isOpen else { throw SpileError.alreadyFinished(commit.key) }
+        try refuseTransformOutput(commit, force: force)
+        commit.finishing = now
+        if !description.isEmpty { commit.description = description }
+        if error.isEmpty {
+            let base = try catalog.base(from: commit.parent)
+            guard base?.isFinished != false else {
+                try catalog.update(commit)
+                touch(repo: commit.repo)
+                return commit
+            }
+            commit.error = try check(commit, over: base?.readableRoot ?? .empty, prepared?.check)
+        } else {
+            commit.error = error
+        }
+        return try close(commit, prepared)
+    }
+
+    /// What is wrong with the content of a commit.
+    private func check(_ commit: CommitRecord, over root: Root, _ checked: ContentCheck?) throws -> String {
+        if let checked, checked.base.digest == root.digest, checked.root.digest == commit.root.digest {
+            return checked.error
+        }
+        return try ContentCheck(store: store, base: root, root: commit.root).error
+    }
+
+    /// Makes a commit finished and, with it, those that were closed over it.
+    private func close(_ commit: CommitRecord, _ prepared: FinishPreparation?) throws -> CommitRecord {
+        let first = try markFinished(commit)
+        var queue = [first]
+        while let next = queue.popLast() {
+            for child in try catalog.layered(over: next.sequence) {
+                let settled = try settle(child, prepared)
+                if settled.isFinishing && settled.layer == nil { queue.append(try markFinished(settled)) }
+            }
+        }
+        return first
+    }
+
+    private func markFinished(_ commit: CommitRecord) throws -> CommitRecord {
+        var commit = commit
+        commit.finished = now
+        commit.layer = nil
+        try catalog.update(commit)
+        touch(repo: commit.repo)
+        if let branch = try commit.branch.flatMap({ try catalog.branch(id: $0) }) {
+            finished.append((commit, branch.key))
+        }
+        return commit
+    }
+
+    /// Lays what was written to a commit over what it inherits now; if that is final, it needs its layer no more.
+    private func settle(_ commit: CommitRecord, _ prepared: FinishPreparation?) throws -> CommitRecord {
+        var commit = commit
+        guard let layer = commit.layer else { return commit }
+        let base = try catalog.base(from: commit.parent)
+        let inherited = try base?.readableRoot ?? .empty
+        if let known = prepared?.settled[commit.sequence], known.layer == layer, known.base == inherited.digest {
+            commit.root = known.root
+        } else {
+            commit.root = try store.apply(
+                store.changes(of: FileSet(layer), for: activity), to: inherited, through: slots)
+        }
+        if base?.isFinished != false {
+            commit.layer = nil
+            if commit.isFinishing { commit.error = try check(commit, over: inherited, nil) }
+        }
+        try catalog.update(commit)
+        touch(repo: commit.repo)
+        return commit
+    }
+}
+
+extension CatalogReader {
+    /// The commits not finished yet that inherit from one that was not either: its children, and those below children
+    /// in error.
+    func layered(over sequence: Int64) throws -> [CommitRecord] {
+        var found: [CommitRecord] = []
+        var queue = [sequence]
+        while let next = queue.popLast() {
+            for child in try childSequences(of: next) {
+                let commit = try knownCommit(child)
+                if commit.layer != nil {
+                    found.append(commit)
+                } else if commit.isFinished && !commit.error.isEmpty {
+                    queue.append(child)
+                }
+            }
+        }
+        return found
+    }
+}
