@@ -7,8 +7,7 @@ import pytest
 from pachyderm_sdk.api import pfs
 
 from sdk_tools import (  # noqa: F401
-    DOMAIN, INVALID, NOBODY, NOT_FOUND, UNKNOWN, chain, client, connect, fails, file, head, ids, make, named, paths, put,
-    read, refusal,
+    DOMAIN, NOBODY, NOT_FOUND, chain, client, fails, file, head, ids, make, named, paths, put, read, refusal,
 )
 
 FILES = {"/a/b/c": b"333", "/a/d": b"22", "/e": b"1", "/other": b"other"}
@@ -72,6 +71,18 @@ class TestWhereWritesGo:
         # The id is a branch here, but it is an id that was given.
         fails(lambda: modify(client, to(pfs.Commit(repo=master.repo, id="master")), add("/a")), DOMAIN, text)
         assert contents(client, named(master)) == {"/x": b"1"}
+
+    def test_a_commit_that_is_finished_meanwhile(self, client, make):
+        commit = client.pfs.start_commit(branch=make())
+
+        def messages():
+            yield to(commit)
+            yield add("/a")
+            client.pfs.finish_commit(commit=commit)
+            yield add("/b")
+
+        fails(lambda: client.pfs.modify_file(messages()), DOMAIN, "has already finished")
+        assert contents(client, commit) == {}
 
     def test_a_branch_with_an_id_that_nothing_has(self, client, make):
         master = make()
@@ -144,8 +155,9 @@ class TestWhatIsWritten:
         master = make()
         put(client, master, {"/r": b"old", "/g": b"old", "/a": b"old", "/dir/x": b"old"})
         modify(
-            client, to(named(master)), delete("/r"), add("/r", b"new"), add("/g", b"more"), delete("/g"), add("/a", b"+"),
-            add("/a", b""), delete("/dir"), delete("/none"), add("/new/1"), delete("/new/"), add("/empty", b""),
+            client, to(named(master)), delete("/r"), add("/r", b"new"), add("/g", b"more"), delete("/g"),
+            add("/a", b"+"), add("/a", b""), delete("/dir"), delete("/none"), add("/new/1"), delete("/new/"),
+            add("/empty", b""),
         )
         assert contents(client, named(master)) == {"/r": b"new", "/a": b"old+", "/dir/x": b"old", "/empty": b""}
 
@@ -252,6 +264,13 @@ class TestReadingAnArchive:
         # An offset is of no meaning here.
         assert names("/e", offset=5) == ["/e"]
 
+    def test_names_of_any_length(self, client, make):
+        deep, long = f"/{'d' * 90}/{'e' * 90}/{'f' * 200}", f"/{'l' * 155}/{'m' * 99}"
+        files = {deep: b"deep", long: b"x", f"/{'n' * 101}": b"n"}
+        commit = put(client, make(), files)
+        members = [member for member in self.archive(client, commit, "/") if member.isfile()]
+        assert {member.name: member.size for member in members} == {path: len(data) for path, data in files.items()}
+
     def test_nothing_matches(self, client, tree):
         fails(lambda: client.pfs.get_file_tar(file=file(tree, "/none*")), NOT_FOUND, "not found in repo")
 
@@ -314,7 +333,8 @@ class TestReadingMany:
 
     @pytest.mark.parametrize("pattern, expected", [
         ("/", ["/"]), ("/**", ["/a/", "/a/b/", "/a/b/c", "/a/d", "/e", "/other"]), ("/a/", ["/a/"]), ("a", ["/a/"]),
-        ("/?", ["/a/", "/e"]), ("/[!a]*", ["/e", "/other"]), ("/(e|other)", ["/e", "/other"]), ("/!(e)", ["/a/", "/other"]),
+        ("/?", ["/a/", "/e"]), ("/[!a]*", ["/e", "/other"]), ("/(e|other)", ["/e", "/other"]),
+        ("/!(e)", ["/a/", "/other"]),
         ("/a/{b/*,d}", ["/a/b/c", "/a/d"]), ("/[[:alpha:]]", ["/a/", "/e"]), ("/\\e", ["/e"]),
     ])
     def test_patterns(self, client, tree, pattern, expected):
@@ -359,6 +379,14 @@ class TestDifferences:
 
 
 class TestOpenCommits:
+    def test_when_its_files_were_committed_is_not_known_yet(self, client, make):
+        commit = client.pfs.start_commit(branch=make())
+        modify(client, to(commit), add("/a"))
+        assert not client.pfs.inspect_file(file=file(commit, "/a")).is_set("committed")
+        handle = client.pfs.create_file_set(iter([add("/a")])).file_set_id
+        virtual = pfs.Commit(repo=pfs.Repo(name="__filesets__"), id=handle)
+        assert not client.pfs.inspect_file(file=file(virtual, "/a")).is_set("committed")
+
     @pytest.mark.xfail(strict=True, reason="an open commit shows both, the file and the directory of the same name")
     def test_a_collision_is_told_to_who_reads_there(self, client, make):
         commit = client.pfs.start_commit(branch=make())

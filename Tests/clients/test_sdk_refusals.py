@@ -1,10 +1,10 @@
-"""What every call that names a thing says if the thing is not there or is not named at all (`pfs.md` §0.2, §1.3, §3)."""
+"""What every call that names a thing says if that is not there or is not named at all (`pfs.md` §0.2, §1.3, §3)."""
 
 import pytest
-from pachyderm_sdk.api import metadata, pfs, transaction
+from pachyderm_sdk.api import metadata, pfs, pps, transaction
 
 from sdk_tools import (  # noqa: F401
-    DOMAIN, INVALID, NOBODY, NOT_FOUND, chain, client, connect, fails, file, make, named, put, read, refusal,
+    DOMAIN, INVALID, NOBODY, NOT_FOUND, client, fails, file, make, named, put, refusal,
 )
 
 
@@ -88,12 +88,14 @@ class TestCommitsThatAreNotThere:
     def test_by_a_branch(self, client, make, call):
         repo = make().repo
         commit = pfs.Commit(repo=repo, branch=pfs.Branch(name="nowhere", repo=repo))
-        fails(lambda: COMMIT[call](client, commit), NOT_FOUND, f'branch "nowhere" not found in repo default/{repo.name}')
+        text = f'branch "nowhere" not found in repo default/{repo.name}'
+        fails(lambda: COMMIT[call](client, commit), NOT_FOUND, text)
 
     @pytest.mark.parametrize("call", COMMIT)
     def test_in_a_repo_that_is_not_there(self, client, fresh, call):
         repo = pfs.Repo.from_uri(fresh("none"))
-        for commit in [pfs.Commit(repo=repo, branch=pfs.Branch(name="master", repo=repo)), pfs.Commit(repo=repo, id=NOBODY)]:
+        by_branch = pfs.Commit(repo=repo, branch=pfs.Branch(name="master", repo=repo))
+        for commit in [by_branch, pfs.Commit(repo=repo, id=NOBODY)]:
             fails(lambda: COMMIT[call](client, commit), NOT_FOUND, f"repo default/{repo.name} not found")
 
     def test_a_source_of_a_copy(self, client, make, fresh):
@@ -105,6 +107,7 @@ class TestCommitsThatAreNotThere:
             (pfs.Commit(repo=there, id=NOBODY), f"repo default/{there.name} not found"),
         ]:
             fails(lambda: modify(client, to(named(master)), copy(file(source))), NOT_FOUND, text)
+            fails(lambda: client.pfs.create_file_set(iter([copy(file(source))])), NOT_FOUND, text)
         assert list(client.pfs.list_commit(repo=here)) == []
 
     def test_the_old_side_of_a_difference(self, client, make, fresh):
@@ -119,6 +122,12 @@ class TestCommitsThatAreNotThere:
         commit, missing = put(client, master), pfs.Commit(repo=master.repo, id=NOBODY)
         list_commit = client.pfs.list_commit
         fails(lambda: list_commit(repo=master.repo, to=commit, from_=missing), NOT_FOUND, f"{NOBODY} not found")
+
+
+    def test_the_start_of_a_subscription(self, client, make):
+        repo = make().repo
+        stream = client.pfs.subscribe_commit(repo=repo, from_=pfs.Commit(repo=repo, id=NOBODY))
+        fails(lambda: stream, NOT_FOUND, f"{NOBODY} not found")
 
 
 class TestHandles:
@@ -262,6 +271,19 @@ class TestNothingNamed:
     @pytest.mark.xfail(strict=True, reason="ReposSummary takes a picker without a name for the project `default`")
     def test_a_project_to_sum_up(self, client):
         fails(lambda: client.pfs.repos_summary(projects=[pfs.ProjectPicker()]), INVALID, "picker cannot be nil")
+
+    def test_names_in_pickers(self, client, make):
+        repo = make().repo
+        nameless = pfs.RepoPicker(name=pfs.RepoPickerRepoName(name=""))
+        for target in [
+            {"repo": nameless}, {"branch": pfs.BranchPicker()},
+            {"branch": pfs.BranchPicker(name=pfs.BranchPickerBranchName(repo=repo.as_picker(), name=""))},
+            {"branch": pfs.BranchPicker(name=pfs.BranchPickerBranchName(repo=nameless, name="master"))},
+            {"commit": pfs.CommitPicker()}, {"commit": pfs.CommitPicker(branch_head=pfs.BranchPicker())},
+            {"commit": pfs.CommitPicker(ancestor=pfs.CommitPickerAncestorOf(offset=1))},
+            {"pipeline": pps.PipelinePicker()},
+        ]:
+            fails(lambda: edit(client, **target), INVALID, "validate request:")
 
     @pytest.mark.parametrize("call", NIL_COMMIT)
     def test_a_commit(self, client, call):

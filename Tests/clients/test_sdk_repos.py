@@ -4,8 +4,8 @@ import pytest
 from pachyderm_sdk.api import metadata, pfs, pps
 
 from sdk_tools import (  # noqa: F401
-    ALREADY_EXISTS, DOMAIN, INVALID, NOT_FOUND, PRECONDITION, chain, client, connect, fails, file, head, ids, is_finished,
-    make, named, paths, put, read, while_it_waits,
+    ALREADY_EXISTS, DOMAIN, NOT_FOUND, PRECONDITION, chain, client, connect, fails, head, ids, is_finished, make, put,
+    read, while_it_waits,
 )
 
 CHARACTERS = "only alphanumeric characters, underscores, and dashes are allowed"
@@ -115,7 +115,8 @@ class TestMakingRepos:
             client.pfs.create_repo(repo=pfs.Repo(name=repo.name, type=type))
             assert client.pfs.inspect_repo(repo=pfs.Repo(name=repo.name, type=type)).repo.type == type
             again = pfs.Repo(name=repo.name, type=type)
-            fails(lambda: client.pfs.create_repo(repo=again), ALREADY_EXISTS, f"repo default/{repo.name}.{type} already")
+            text = f"repo default/{repo.name}.{type} already exists"
+            fails(lambda: client.pfs.create_repo(repo=again), ALREADY_EXISTS, text)
         odd = pfs.Repo(name=repo.name, type="odd")
         for call in [client.pfs.create_repo, client.pfs.inspect_repo, client.pfs.delete_repo]:
             fails(lambda: call(repo=odd), DOMAIN, "odd")
@@ -245,8 +246,9 @@ class TestDeletingRepos:
         client.pfs.create_repo(repo=pfs.Repo(name="a", type="meta", project=projects[0]))
         assert client.pfs.delete_repos().repos == []
         gone = client.pfs.delete_repos(projects=projects[:2]).repos
+        users = [(project.name, name, "user") for project in projects[:2] for name in "ab"]
         assert sorted((repo.project.name, repo.name, repo.type) for repo in gone) == sorted(
-            [(project.name, name, "user") for project in projects[:2] for name in "ab"] + [(projects[0].name, "a", "meta")]
+            [*users, (projects[0].name, "a", "meta")]
         )
         assert list(client.pfs.list_repo(projects=projects[:2])) == []
         assert len(list(client.pfs.list_repo(projects=projects))) == 2
@@ -273,7 +275,8 @@ class TestDeletingRepos:
             pipeline=pipeline, transform=pps.Transform(cmd=["sh", "-c", "exec sleep 3600"]),
             spout=pps.Spout(service=pps.Service()),
         )
-        fails(lambda: client.pfs.delete_repos(all=True, force=True), DOMAIN, "cannot delete a repo associated with a pipeline")
+        text = "cannot delete a repo associated with a pipeline - delete the pipeline instead"
+        fails(lambda: client.pfs.delete_repos(all=True, force=True), DOMAIN, text)
         assert client.pfs.repo_exists(pfs.Repo.from_uri("data"))
         client.pps.delete_pipeline(pipeline=pipeline)
         assert [repo.name for repo in client.pfs.delete_repos(all=True).repos] == ["data"]
@@ -346,6 +349,16 @@ class TestMakingBranches:
         assert info.parent_commit.id == before.id
         assert [one.id for one in info.direct_provenance] == [first.id]
 
+    def test_a_head_and_provenance_at_once(self, client, make):
+        a, b = make(), make()
+        put(client, a)
+        parent = put(client, b)
+        put(client, b)
+        client.pfs.create_branch(branch=b, head=parent, provenance=[a])
+        info = client.pfs.inspect_commit(commit=head(client, b))
+        assert info.origin.kind == pfs.OriginKind.AUTO and not is_finished(info)
+        assert info.parent_commit.id == parent.id
+
     def test_provenance_that_is_not_said_again_is_gone(self, client, chain):
         a, b, _ = chain
         before = len(list(client.pfs.list_commit(repo=b.repo)))
@@ -357,7 +370,8 @@ class TestMakingBranches:
         a, b, c = make(), make(), make()
         spec = pfs.BranchPropagationSpec(branch=c, propagation_spec=pfs.PropagationSpec(never=True))
         error = fails(
-            lambda: client.pfs.create_branch(branch=b, provenance=[a], branch_propagation_specs=[spec]), (NOT_FOUND, *DOMAIN)
+            lambda: client.pfs.create_branch(branch=b, provenance=[a], branch_propagation_specs=[spec]),
+            (NOT_FOUND, *DOMAIN),
         )
         assert c.repo.name in error.details()
 
@@ -425,6 +439,12 @@ class TestTriggersThatFire:
             master, follower = follow(size="1k", commits=1, all=both)
             commit = put(client, master)
             assert (head(client, follower).id == commit.id) == expected
+
+    def test_a_head_that_is_moved_fires_nothing(self, client, follow):
+        master, follower = follow(all=True)
+        first, second = put(client, master), put(client, master)
+        client.pfs.create_branch(branch=master, head=first)
+        assert head(client, follower).id == second.id
 
     def test_a_chain_and_a_commit_in_error(self, client, follow):
         master, follower = follow(all=True)

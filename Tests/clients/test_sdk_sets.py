@@ -6,7 +6,7 @@ import pytest
 from pachyderm_sdk.api import pfs, storage
 
 from sdk_tools import (  # noqa: F401
-    DOMAIN, INVALID, NOBODY, NOT_FOUND, chain, client, connect, fails, file, head, make, named, paths, put, read, refusal,
+    DOMAIN, INVALID, NOBODY, NOT_FOUND, client, connect, fails, file, make, named, paths, put, read, refusal,
 )
 
 GONE = "tracker does not contain item"
@@ -109,7 +109,8 @@ class TestHandles:
 
 class TestMaking:
     @pytest.mark.parametrize("path, text", [
-        ("/a\nb", PRINTABLE), ("/a*b", "globbing character (*) not allowed in path"), ("/a/../b", "relative file paths"),
+        ("/a\nb", PRINTABLE), ("/a*b", "globbing character (*) not allowed in path"),
+        ("/a/../b", "relative file paths are not allowed"),
     ])
     def test_paths_are_checked_as_elsewhere(self, client, path, text):
         for message in [add(path), delete(path)]:

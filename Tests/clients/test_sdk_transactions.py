@@ -6,8 +6,8 @@ from pachyderm_sdk.api import metadata, pfs, pps, transaction
 from pachyderm_sdk.api.transaction import ApiStub as PlainTransactions
 
 from sdk_tools import (  # noqa: F401
-    ALREADY_EXISTS, DOMAIN, INVALID, NOBODY, NOT_FOUND, chain, client, connect, fails, file, head, ids, make, named, paths,
-    put, refusal,
+    ALREADY_EXISTS, DOMAIN, INVALID, NOBODY, NOT_FOUND, chain, client, connect, fails, head, ids, make, named, put,
+    refusal,
 )
 
 SPEC = '{"pipeline": {"name": "%s"}, "transform": {"cmd": ["sh", "-c", "exec sleep 3600"]}, "spout": {}}'
@@ -56,7 +56,8 @@ REFUSED = {
     "create_repo": (
         lambda branch: pfs.CreateRepoRequest(repo=branch.repo), ALREADY_EXISTS, "repo default/{repo} already exists"),
     "start_commit": (
-        lambda branch: pfs.StartCommitRequest(branch=branch), DOMAIN, "parent commit default/{repo}@{open} has not been"),
+        lambda branch: pfs.StartCommitRequest(branch=branch), DOMAIN,
+        "parent commit default/{repo}@{open} has not been finished"),
     "finish_commit": (
         lambda branch: pfs.FinishCommitRequest(commit=pfs.Commit(repo=branch.repo, id="master^")), DOMAIN,
         "has already finished"),
@@ -187,7 +188,8 @@ class TestLives:
         own, tx = inside()
         own.pfs.start_commit(branch=branch)
         client.pfs.start_commit(branch=branch)
-        fails(lambda: plain.finish_transaction(transaction=tx), DOMAIN, "error running request 1 of 1: ", "parent commit")
+        text = "error running request 1 of 1: "
+        fails(lambda: plain.finish_transaction(transaction=tx), DOMAIN, text, "parent commit")
 
     def test_a_request_that_does_not_fit_is_not_kept(self, plain, inside, make, fresh):
         branch = make()
