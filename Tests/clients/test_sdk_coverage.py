@@ -300,7 +300,8 @@ PFS = {
         "DropCommit", nil=_nil("DropCommit", "a_commit"), recursive=RECURSIVE,
         **{"drop parent": LEAVES, "pipeline update": UPDATED})),
     "InspectCommitSet": Call("commits:TestSets.test_what_older_sets_give_comes_first", {
-        "set": "commits:TestSets.test_none", "deleted": f"{GONE}[set]"}, {
+        "set": "commits:TestSets.test_none",
+        "deleted": f"{GONE}[set] commits:TestSets.test_a_member_that_goes_while_another_is_waited_for"}, {
             "wait": "history:TestProvenance.test_a_set_lists_its_commits_in_order_and_waits_for_them "
             "commits:TestSets.test_what_is_finished_is_not_held_up"}),
     "ListCommitSet": Call("commits:TestListing.test_sets_are_listed_newest_first_and_by_project"),

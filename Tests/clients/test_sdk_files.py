@@ -104,6 +104,13 @@ class TestWhereWritesGo:
         fails(lambda: modify(client, to(named(b)), add("/b")), DOMAIN, "cannot start a commit on an output branch: ")
         assert contents(client, named(b)) == {"/a": b"1"}
 
+    def test_messages_have_a_limit(self, client, make):
+        master, limit = make(), 20 * 1024 * 1024
+        modify(client, to(named(master)), add("/fits", bytes(limit - 100)))
+        refusal(lambda: modify(client, to(named(master)), add("/small"), add("/large", bytes(limit + 64 * 1024))))
+        assert paths(client.pfs.list_file(file=file(named(master), "/"))) == ["/fits"]
+        assert client.pfs.inspect_file(file=file(named(master), "/fits")).size_bytes == limit - 100
+
     def test_no_changes_make_a_commit_all_the_same(self, client, make):
         master = make()
         modify(client, to(named(master)))

@@ -4,7 +4,7 @@ import pytest
 from pachyderm_sdk.api import metadata, pfs, pps, transaction
 
 from sdk_tools import (  # noqa: F401
-    DOMAIN, INVALID, NOBODY, NOT_FOUND, client, fails, file, make, named, put, refusal,
+    DOMAIN, INVALID, NOBODY, NOT_FOUND, UNKNOWN, client, fails, file, make, named, put, refusal,
 )
 
 
@@ -223,6 +223,8 @@ class TestReposAndBranchesThatAreNotThere:
 NIL = {
     "InspectProject": (lambda c: c.pfs.inspect_project(), "validate request:"),
     "InspectProjectV2": (lambda c: c.pfs.inspect_project_v2(), "validate request:"),
+    "StartCommit": (lambda c: plainly(c, "/pfs_v2.API/StartCommit"), "branch must be specified"),
+    "SquashCommitSet": (lambda c: plainly(c, "/pfs_v2.API/SquashCommitSet"), ""),
     # The SDK puts a nameless repo where none is given: so the empty message is sent as it is.
     "DeleteRepo": (lambda c: plainly(c, "/pfs_v2.API/DeleteRepo"), "no repo specified"),
     "DeleteBranch": (lambda c: c.pfs.delete_branch(), "validate request:"),
@@ -266,7 +268,8 @@ class TestNothingNamed:
     @pytest.mark.parametrize("call", NIL)
     def test_what_must_be_there(self, client, call):
         call, text = NIL[call]
-        fails(lambda: call(client), INVALID, text)
+        code = (INVALID, UNKNOWN) if text == "branch must be specified" else INVALID
+        fails(lambda: call(client), code, text)
 
     @pytest.mark.xfail(strict=True, reason="ReposSummary takes a picker without a name for the project `default`")
     def test_a_project_to_sum_up(self, client):

@@ -257,6 +257,13 @@ class TestBatches:
     def test_none_at_all(self, client):
         assert self.batch(client).responses == []
 
+    def test_of_two_in_one_the_first_counts(self, client, make, fresh):
+        branch, repo = make(), pfs.Repo.from_uri(fresh("repo"))
+        start = pfs.StartCommitRequest(branch=branch)
+        info = self.batch(client, {"create_repo": pfs.CreateRepoRequest(repo=repo), "start_commit": start})
+        assert len(info.responses) == 1
+        assert client.pfs.repo_exists(repo) and not client.pfs.branch_exists(branch)
+
     def test_what_is_no_request(self, client):
         fails(lambda: self.batch(client, {}), DOMAIN, "unrecognized transaction request type")
 
