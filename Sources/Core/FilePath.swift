@@ -82,6 +82,11 @@ package enum FilePath {
     /// Whether `path` begins with `prefix`, byte by byte: spellings that only look alike differ.
     package static func has(_ path: String, prefix: String) -> Bool { path.utf8.starts(with: prefix.utf8) }
 
+    /// Whether `path` names the root in so many words: `/`, or several of them. An empty path names nothing.
+    package static func isRoot(_ path: String) -> Bool {
+        !path.isEmpty && path.utf8.allSatisfy { $0 == UInt8(ascii: "/") }
+    }
+
     /// Whether the last byte of `path` is a separator.
     package static func endsInSeparator(_ path: String) -> Bool { path.utf8.last == UInt8(ascii: "/") }
 

@@ -25,8 +25,7 @@ extension CatalogReader {
     /// Going `back` costs a look-up a step, counting from the start of a branch one or two a commit of the branch, and
     /// holds one or two commits at a time.
     package func existingCommit(_ picker: CommitPicker) throws -> CommitRecord {
-        let repo = try existingRepo(picker.repo)
-        let start = try start(picker.base, in: repo)
+        let start = try start(of: picker)
         switch picker.base {
         case .head, .id: return try ancestor(of: start, back: picker.back, picker)
         case .root(_, let offset):
@@ -40,6 +39,17 @@ extension CatalogReader {
             throw SpileError.bug("commit number \(sequence) is referred to but not in the catalog")
         }
         return commit
+    }
+
+    /// Where a picker starts from. An error names what is missing and the commit that is asked for, in this order:
+    /// clients look at the beginning (`clients.md` §3).
+    private func start(of picker: CommitPicker) throws -> CommitRecord {
+        do {
+            return try start(picker.base, in: try existingRepo(picker.repo))
+        } catch let error as SpileError where error.code == .notFound {
+            if error.message.hasPrefix("commit ") { throw error }
+            throw SpileError.notFound("\(error.message): commit \(picker) not found", remedy: error.remedy)
+        }
     }
 
     private func start(_ base: CommitPicker.Base, in repo: RepoRecord) throws -> CommitRecord {

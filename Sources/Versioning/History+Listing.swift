@@ -158,11 +158,24 @@ extension History {
         return try files(of: parent, reading)
     }
 
-    /// The same, once a commit that is finishing is finished; an open one is read as it stands.
+    /// The same, once a commit that is finishing is finished. An open one is read as it stands, unless it holds what no
+    /// commit may (`pfs.md` §1.7).
     package func settledFiles(_ handle: CommitHandle, datum: String = "") async throws -> CommitFiles {
         let files = try files(handle, datum: datum)
+        if files.commit.isOpen && files.commit.finished == nil { try refuseCollisions(in: files.commit) }
         guard files.commit.isFinishing else { return files }
         return try self.files(CommitHandle(try await settled(files.commit).key), datum: datum)
+    }
+
+    private func refuseCollisions(in commit: CommitRecord) throws {
+        let base = try read { try $0.inheritedRoot(from: commit.parent) }
+        let known = lastCheck.withLock { $0 }
+        var check = known
+        if known?.base.digest != base.digest || known?.root.digest != commit.root.digest {
+            check = try ContentCheck(store: store, base: base, root: commit.root)
+            lastCheck.withLock { [check] in $0 = check }
+        }
+        if let error = check?.error, !error.isEmpty { throw SpileError.domain(error) }
     }
 
     private func files(of commit: CommitRecord, datum: String = "", _ reading: Activity) throws -> CommitFiles {

@@ -41,7 +41,8 @@ extension History {
         commit.isFinishing ? try await wait(for: commit, .finished) : commit
     }
 
-    private func wait(for commit: CommitRecord, _ stage: CommitStage) async throws -> CommitRecord {
+    /// The same commit once it is as far as `stage`. Throws `commit … was deleted` if it is or goes.
+    package func wait(for commit: CommitRecord, _ stage: CommitStage) async throws -> CommitRecord {
         var commit = commit
         while true {
             let generation = events.generation(repo: commit.repo)

@@ -28,6 +28,8 @@ package final class History: Sendable {
     private let committer: Committer
     /// What ``expectsGarbage()`` had counted when garbage was last collected; guarded by the mutex.
     let collectedLeftovers = Mutex(0)
+    /// Of the open commit that was read last, so that many reads of one cost one check; guarded by the mutex.
+    let lastCheck = Mutex<ContentCheck?>(nil)
 
     /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
     package init(

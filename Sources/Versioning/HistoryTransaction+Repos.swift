@@ -23,7 +23,7 @@ extension HistoryTransaction {
     }
 
     /// Deletes a repo with all its branches and commits, a user repo together with its system repos; false if there is
-    /// none. Without `force` branches of other repos must not derive from it.
+    /// none. Without `force` branches of other repos must not derive from it, and no branch of it follows a trigger.
     ///
     /// The caller has to have seen that no pipeline owns it: see ``refusePipelineRepo(_:)``.
     package func deleteRepo(_ key: RepoKey, force: Bool) throws -> Bool {
@@ -41,6 +41,7 @@ extension HistoryTransaction {
         let doomedIDs = Set(doomed.map(\.id)).union(others)
         for repo in doomed {
             for branch in try catalog.branches(repo: repo.id) {
+                if !force { try detachTriggers(of: branch, force: false) }
                 try detach(branch, keeping: doomedIDs, force: force)
             }
         }

@@ -38,7 +38,7 @@ final class CrashLedger: Sendable {
     }
 
     var attempts: [Attempt] { state.withLock { $0.attempts } }
-    /// Failures from before the kill: there should be none.
+    /// Failures from before the kill and what readers found wrong: there should be none.
     var unexpected: [String] { state.withLock { $0.unexpected } }
 
     func begin(_ attempt: Attempt) -> Int {
@@ -59,6 +59,9 @@ final class CrashLedger: Sendable {
     }
 
     func kill() { state.withLock { $0.isKilled = true } }
+
+    /// Something that must not be, whenever it is seen.
+    func report(_ what: String) { state.withLock { $0.unexpected.append(what) } }
 
     func failed(_ error: any Error) { state.withLock { if !$0.isKilled { $0.unexpected.append("\(error)") } } }
 
@@ -124,7 +127,7 @@ struct CrashWriter: Sendable {
         ledger.done(index)
     }
 
-    private func files(_ stem: String, _ random: SeededRandomness) -> [String: Content] {
+    func files(_ stem: String, _ random: SeededRandomness) -> [String: Content] {
         func content(_ sizes: ClosedRange<Int>) -> Content {
             Content(seed: random.next(), size: sizes.lowerBound + random.below(sizes.count))
         }

@@ -5,7 +5,8 @@ import GRPCCore
 import Simulation
 import Testing
 
-/// Invariant I6 from outside: writers, and a server that is killed under them again and again.
+/// Invariant I6 from outside: writers with all kinds of company, the collector among it, and a server that is killed
+/// under them again and again.
 ///
 /// `SPILE_CRASH_ROUNDS` makes it longer, `SPILE_CRASH_SEED` other.
 @Suite(.serialized) struct CrashTests {
@@ -21,13 +22,16 @@ import Testing
         var expectation = CrashExpectation()
         try await withServerFolder { folder in
             var server = try await folder.start()
-            for repo in CrashWriter.repos { try await server.pfs.createRepo(repo) }
+            for repo in CrashWriter.repos + [CrashCompany.drops] { try await server.pfs.createRepo(repo) }
             for round in 1...rounds {
                 let context = "seed \(seed), round \(round)"
-                let ledger = try await Self.writeUntilKilled(server, round: round, seed: seed, random)
-                #expect(ledger.unexpected == [], "\(context)")
+                let company = CrashCompany(
+                    server: server, ledger: CrashLedger(writers: CrashWriter.all.count), round: round, seed: seed)
+                try await Self.writeUntilKilled(company, random)
+                #expect(company.ledger.unexpected == [], "\(context)")
                 server = try await folder.start()
-                try await expectation.check(server.pfs, ledger.attempts, context, random)
+                try await company.checkDelivered(by: server.pfs, context)
+                try await expectation.check(server.pfs, company.ledger.attempts, context, random)
             }
             await server.crash()
             server = try await folder.start()
@@ -40,16 +44,15 @@ import Testing
     }
 
     /// Lets all writers write and kills the server after a number of acknowledged commits.
-    private static func writeUntilKilled(
-        _ server: ServerProcess, round: Int, seed: UInt64, _ random: SeededRandomness
-    ) async throws -> CrashLedger {
-        let ledger = CrashLedger(writers: CrashWriter.all.count)
+    private static func writeUntilKilled(_ company: CrashCompany, _ random: SeededRandomness) async throws {
+        let (server, ledger) = (company.server, company.ledger)
         let commits = 5 + random.below(100)
         let hops = random.below(200)
         await withTaskGroup(of: Void.self) { group in
             for writer in CrashWriter.all {
-                group.addTask { await writer.run(server.pfs, ledger, round: round, seed: seed) }
+                group.addTask { await writer.run(server.pfs, ledger, round: company.round, seed: company.seed) }
             }
+            group.addTask { await company.run() }
             group.addTask {
                 var seen = 0
                 for await _ in ledger.acknowledgements {
@@ -62,7 +65,6 @@ import Testing
                 await server.crash()
             }
         }
-        return ledger
     }
 }
 

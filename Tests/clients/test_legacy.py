@@ -12,8 +12,11 @@ import threading
 import grpc
 import pytest
 import python_pachyderm
+from python_pachyderm.errors import AuthServiceNotActivated
 from python_pachyderm.pfs import Commit
-from python_pachyderm.service import health_proto, pfs_proto, pps_proto
+from python_pachyderm.service import enterprise_proto, health_proto, pfs_proto, pps_proto, transaction_proto
+
+from web import Web
 
 MIB = 1024 * 1024
 STAYING = ["sh", "-c", "echo up and running; exec sleep 3600"]
@@ -58,6 +61,17 @@ class TestConnecting:
         monkeypatch.setenv("PACH_CONFIG", str(config))
         assert python_pachyderm.Client().get_remote_version().major == 2
 
+    def test_the_variables_of_a_worker_lead_to_the_server(self, server, monkeypatch):
+        monkeypatch.setenv("PACHD_PEER_SERVICE_HOST", server.host)
+        monkeypatch.setenv("PACHD_PEER_SERVICE_PORT", str(server.port))
+        assert python_pachyderm.Client.new_in_cluster().get_remote_version().major == 2
+
+    def test_accounts_are_off_and_nothing_is_for_sale(self, client):
+        for call in [client.who_am_i, client.get_auth_configuration, client.list_oidc_clients]:
+            with pytest.raises((AuthServiceNotActivated, grpc.RpcError), match="the auth service is not activated"):
+                call()
+        assert client.get_enterprise_state().state == enterprise_proto.State.NONE
+
     def test_an_address_leads_to_the_server(self, server):
         client = python_pachyderm.Client.new_from_pachd_address(server.address)
         assert client.get_remote_version().major == 2
@@ -94,7 +108,9 @@ class TestRepos:
         assert read(client, Commit(repo=name, branch="master", project=project), "/a") == b"a"
         assert name not in [info.repo.name for info in client.list_repo() if info.repo.project.name == "default"]
         client.delete_repo(name, project_name=project)
+        assert project in [info.project.name for info in client.list_project()]
         client.delete_project(project)
+        assert project not in [info.project.name for info in client.list_project()]
 
 
 class TestCommits:
@@ -175,6 +191,46 @@ class TestCommits:
         assert not client.inspect_branch(repo, "master").head.HasField("branch")
 
 
+    def test_a_piece_of_a_list(self, client, repo):
+        ids = []
+        for number in range(4):
+            client.put_file_bytes((repo, "master"), f"/{number}", b"x")
+            ids.append(client.inspect_branch(repo, "master").head.id)
+        infos = client.list_commit(repo, to_commit=(repo, "master"), from_commit=(repo, ids[1]))
+        assert [info.commit.id for info in infos] == ids[:1:-1]
+        assert [info.commit.id for info in client.list_commit(repo, reverse=True)] == ids
+        assert list(client.list_commit(repo, origin_kind=pfs_proto.OriginKind.AUTO)) == []
+
+    def test_squashing_and_dropping(self, client, repo):
+        ids = []
+        for number in range(3):
+            client.put_file_bytes((repo, "master"), f"/{number}", b"x")
+            ids.append(client.inspect_branch(repo, "master").head.id)
+        client.squash_commit(ids[0])
+        assert paths(client.list_file((repo, ids[1]), "/")) == ["/0", "/1"]
+        client.drop_commit(ids[2])
+        assert [info.commit.id for info in client.list_commit(repo)] == [ids[1]]
+        with pytest.raises(grpc.RpcError, match="cannot squash a commit that has no children"):
+            client.squash_commit(ids[1])
+
+    def test_waiting_for_a_state(self, client, repo):
+        commit = client.start_commit(repo, "master")
+        [info] = client.inspect_commit(commit, pfs_proto.CommitState.STARTED)
+        assert not info.HasField("finished")
+        client.finish_commit(commit, description="done")
+        [info] = client.inspect_commit(commit, pfs_proto.CommitState.FINISHED)
+        assert info.HasField("finished") and info.description == "done"
+        members = client.inspect_commit(commit.id, pfs_proto.CommitState.FINISHED)
+        assert [member.commit.id for member in members] == [commit.id]
+
+    def test_an_error_that_the_program_gives(self, client, repo):
+        commit = client.start_commit(repo, "master")
+        client.finish_commit(commit, error="went wrong")
+        assert [info.error for info in client.wait_commit(commit)] == ["went wrong"]
+        with pytest.raises(grpc.RpcError, match=r"commit [^ ]+ has already finished"):
+            client.finish_commit(commit)
+
+
 class TestBranches:
     def test_a_branch_comes_and_goes(self, client, repo):
         with client.commit(repo, "master") as commit:
@@ -184,6 +240,23 @@ class TestBranches:
         assert {info.branch.name for info in client.list_branch(repo)} == {"master", "staging"}
         client.delete_branch(repo, "staging")
         assert [info.branch.name for info in client.list_branch(repo)] == ["master"]
+
+    def test_provenance_and_triggers(self, client, repo, fresh):
+        down = fresh("down")
+        client.create_repo(down)
+        client.create_branch(repo, "master")
+        client.create_branch(down, "master", provenance=[pfs_proto.Branch(
+            repo=pfs_proto.Repo(name=repo, type="user"), name="master")])
+        client.create_branch(repo, "follower", trigger=pfs_proto.Trigger(branch="master", all=True))
+        client.put_file_bytes((repo, "master"), "/a", b"a")
+        head = client.inspect_branch(repo, "master").head.id
+        assert client.inspect_branch(repo, "follower").head.id == head
+        assert client.inspect_branch(down, "master").head.id == head
+        with pytest.raises(grpc.RpcError, match="in the direct provenance of"):
+            client.delete_branch(repo, "master")
+        with pytest.raises(grpc.RpcError, match="cannot start a commit on an output branch"):
+            client.start_commit(down, "master", parent=(repo, "master"))
+        client.delete_branch(repo, "master", force=True)
 
     def test_a_branch_without_a_head_starts_empty(self, client, repo):
         client.create_branch(repo, "master")
@@ -228,6 +301,17 @@ class TestFiles:
         with client.commit(repo, "master") as commit:
             python_pachyderm.put_files(client, str(tmp_path), commit, "/in")
         assert paths(client.walk_file(commit, "/in")) == ["/in/", "/in/a", "/in/sub/", "/in/sub/b"]
+
+    def test_a_url(self, client, repo):
+        web = Web({"/page": b"from the web"})
+        try:
+            client.put_file_url((repo, "master"), "/one", web.url("/page"))
+            with client.modify_file_client((repo, "master")) as changes:
+                changes.put_file_from_url("/two", web.url("/page"))
+                changes.put_file_from_bytes("/old", b"1", append=True)
+            assert read(client, (repo, "master"), "/one") == read(client, (repo, "master"), "/two") == b"from the web"
+        finally:
+            web.stop()
 
     def test_an_empty_file_is_read_without_a_surprise(self, client, repo):
         client.put_file_bytes((repo, "master"), "/empty", b"")
@@ -308,6 +392,56 @@ class TestFiles:
         assert [answer.error for answer in client.fsck() if answer.error] == []
 
 
+class TestTransactions:
+    def test_one_from_beginning_to_end(self, client, fresh):
+        first, second = fresh("legacy"), fresh("legacy")
+        tx = client.start_transaction()
+        client.transaction_id = tx.id
+        client.create_repo(first)
+        client.create_repo(second)
+        client.transaction_id = None
+        assert [one.create_repo.repo.name for one in client.inspect_transaction(tx).requests] == [first, second]
+        assert tx.id in [info.transaction.id for info in client.list_transaction()]
+        assert first not in [info.repo.name for info in client.list_repo()]
+        assert len(client.finish_transaction(tx.id).responses) == 2
+        assert {first, second} <= {info.repo.name for info in client.list_repo()}
+        with pytest.raises(grpc.RpcError, match=f"transactions {tx.id} not found") as error:
+            client.inspect_transaction(tx.id)
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+    def test_one_that_is_given_up(self, client, fresh):
+        name = fresh("legacy")
+        with pytest.raises(ZeroDivisionError):
+            with client.transaction() as tx:
+                client.create_repo(name)
+                1 / 0
+        assert name not in [info.repo.name for info in client.list_repo()]
+        assert tx.id not in [info.transaction.id for info in client.list_transaction()]
+        other = client.start_transaction()
+        client.delete_transaction(other)
+        assert other.id not in [info.transaction.id for info in client.list_transaction()]
+
+    def test_commits_of_two_repos_with_one_id(self, client, repo, fresh):
+        other = fresh("legacy")
+        client.create_repo(other)
+        with client.transaction() as tx:
+            one, two = client.start_commit(repo, "master"), client.start_commit(other, "master")
+        client.put_file_bytes(one, "/a", b"a")
+        for commit in [one, two]:
+            client.finish_commit(commit)
+        assert {info.commit.repo.name for info in client.wait_commit(tx.id)} == {repo, other}
+        assert one.id == two.id == tx.id and read(client, (repo, "master"), "/a") == b"a"
+
+    def test_a_batch(self, client, repo):
+        branch = pfs_proto.Branch(repo=pfs_proto.Repo(name=repo, type="user"), name="master")
+        info = client.batch_transaction([
+            transaction_proto.TransactionRequest(start_commit=pfs_proto.StartCommitRequest(branch=branch)),
+            transaction_proto.TransactionRequest(finish_commit=pfs_proto.FinishCommitRequest(
+                commit=pfs_proto.Commit(branch=branch))),
+        ])
+        assert client.inspect_branch(repo, "master").head.id == info.transaction.id == info.responses[0].commit.id
+
+
 class TestSpouts:
     @pytest.fixture
     def spout(self, client, fresh):
@@ -352,6 +486,10 @@ class TestSpouts:
             self.state(client, spout)
         assert error.value.code() == grpc.StatusCode.NOT_FOUND
 
+    def test_it_has_no_jobs(self, client, spout):
+        assert list(client.list_job(spout)) == [] and list(client.list_job()) == []
+        assert list(client.list_secret()) == []
+
     def test_a_spec_of_a_file(self, client, fresh):
         name = fresh("spout")
         spec = {"pipeline": {"name": name}, "transform": {"cmd": STAYING}, "spout": {}}
@@ -381,3 +519,17 @@ class TestDeletingEverything:
         client.delete_all()
         assert list(client.list_repo(type="")) == []
         assert list(client.list_pipeline()) == []
+
+    def test_one_kind_after_the_other(self, own_server):
+        client = python_pachyderm.Client(host=own_server.host, port=own_server.port)
+        client.create_repo("data")
+        client.create_pipeline("tap", transform=pps_proto.Transform(cmd=STAYING), spout=pps_proto.Spout())
+        client.start_transaction()
+        client.delete_all_transactions()
+        assert list(client.list_transaction()) == []
+        client.delete_all_pipelines()
+        assert list(client.list_pipeline()) == []
+        assert [info.repo.name for info in client.list_repo()] == ["data"]
+        client.delete_all_repos()
+        assert list(client.list_repo()) == []
+        assert [info.project.name for info in client.list_project()] == ["default"]

@@ -33,8 +33,12 @@ extension PFSService {
         routes.serverStream(Method.InspectCommitSet.descriptor) {
             (request: PfsV2_InspectCommitSetRequest, call, writer) in
             let id = try Self.setID(request.commitSet)
-            for member in try history.commitSet(id) where call.principal.mayRead(member.key.repo) {
-                let commit = request.wait ? try await history.commit(CommitHandle(member.key), at: .finished) : member
+            let members = try history.commitSet(id).filter { call.principal.mayRead($0.key.repo) }
+            for member in members where !request.wait || member.isFinished {
+                try await writer.write(try history.read { try $0.view(member).message })
+            }
+            for member in members where request.wait && !member.isFinished {
+                let commit = try await history.wait(for: member, .finished)
                 try await writer.write(try history.read { try $0.view(commit).message })
             }
         }

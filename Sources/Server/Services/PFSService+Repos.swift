@@ -35,7 +35,7 @@ extension PFSService {
         }
         routes.unary(Method.ReposSummary.descriptor) { (request: PfsV2_ReposSummaryRequest, _) in
             try PfsV2_ReposSummaryResponse.with { response in
-                response.summaries = try request.projects.compactMap { try summary(ProjectKey($0.name)) }
+                response.summaries = try request.projects.compactMap { try summary(ProjectKey($0)) }
             }
         }
     }

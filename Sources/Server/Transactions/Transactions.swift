@@ -112,7 +112,7 @@ struct Transactions: Sendable {
 
     private static func named<Result>(_ index: Int, _ count: Int, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let error as SpileError {
-            throw count == 1 ? error : error.wrapped("error running request \(index + 1) of \(count)")
+            throw error.wrapped("error running request \(index + 1) of \(count)")
         }
     }
 

@@ -21,7 +21,7 @@ extension FileOperations {
 
     /// Removes the file at `path`, or everything below it where it ends in `/`. Missing targets are no error.
     package func delete(path: String, datum: String) throws {
-        let isRoot = FilePath.clean(path) == "/"
+        let isRoot = FilePath.isRoot(path)
         let cleaned = isRoot ? "/" : try FilePath.validated(path)
         if isRoot || FilePath.endsInSeparator(path) {
             try changes.deleteTree(prefix: isRoot ? "/" : cleaned + "/", datum: try DatumTag.checked(datum))
@@ -32,7 +32,7 @@ extension FileOperations {
 
     /// Copies a file or a directory by reference, from a commit or a file set; a missing source copies nothing.
     package func copy(from source: FileReference, to path: String, datum: String, append: Bool) throws {
-        let destination = try FilePath.clean(path) == "/" ? "/" : FilePath.validated(path)
+        let destination = try FilePath.isRoot(path) ? "/" : FilePath.validated(path)
         let origin = FilePath.clean(source.path)
         let root = try history.readable(source.commit).readableRoot
         let tag = try DatumTag.checked(datum)
