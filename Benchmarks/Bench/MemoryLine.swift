@@ -1,0 +1,43 @@
+import Foundation
+
+/// The most memory that one process has resident in each run, step by step. A kernel that keeps no peak gives zero.
+final class MemoryLine {
+    private let bench: Workbench
+    private let name: String
+    private let process: pid_t
+    private var greatest = 0.0
+    private var peaks: [Double] = []
+
+    /// `process` is this one, or a server. Counts from here.
+    init(_ bench: Workbench, _ name: String, of process: pid_t = getpid()) {
+        self.bench = bench
+        self.name = name
+        self.process = process
+        begin()
+    }
+
+    /// Forgets what was before, such as the making of what is to be measured.
+    func begin() { ProcessFigures.forgetPeak(of: process) }
+
+    /// Ends one step, and says what it took.
+    func end(_ step: String) {
+        let peak = ProcessFigures.peakResident(of: process) / 1_048_576
+        Progress.say("  \(Table.number(peak)) MiB resident at most: \(step)")
+        greatest = max(greatest, peak)
+        begin()
+    }
+
+    /// Ends one run of all the steps.
+    func endRun() {
+        peaks.append(greatest)
+        greatest = 0
+    }
+
+    /// Adds the line. Others' work does not change the figure, so no window is noisy.
+    func show() {
+        bench.add(
+            Line(
+                name: name, unit: "MiB", goal: .atMost(256),
+                samples: peaks.map { Sample(ours: $0, limit: nil, foreign: 0) }, remark: "peak"))
+    }
+}
