@@ -12,15 +12,19 @@ final class BackgroundCollection: Sendable {
 
     private let isStopped = Atomic<Bool>(false)
     private let hasEnded = Atomic<Bool>(false)
-    private let outcome = Mutex<Result<GarbageReport?, any Error>>(.success(nil))
+    private let outcome = Mutex<(any Error)?>(nil)
+    private let last = Mutex<GarbageProgress>(.marking(nodes: 0))
 
     init(_ engine: Engine) {
         let thread = Thread { [self, history = engine.history] in
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.priority)
             var options = GarbageOptions()
             options.workShare = Self.workShare
-            let result = Result { try history.collectGarbage(options, pause: rest) }
-            outcome.withLock { $0 = result.map { Optional($0) } }
+            do {
+                _ = try history.collectGarbage(options, pause: rest) { [self] in note($0) }
+            } catch {
+                outcome.withLock { $0 = error }
+            }
             hasEnded.store(true, ordering: .releasing)
         }
         thread.stackSize = 4 << 20
@@ -29,15 +33,20 @@ final class BackgroundCollection: Sendable {
 
     var isUnderWay: Bool { !hasEnded.load(ordering: .acquiring) }
 
+    private func note(_ progress: GarbageProgress) { last.withLock { $0 = progress } }
+
     private func rest(_ seconds: Double) throws {
         if isStopped.load(ordering: .relaxed) { throw Stopped() }
         if seconds > 0 { Thread.sleep(forTimeInterval: seconds) }
     }
 
-    /// Ends it if it is still under way; what it found and did, nil if it was ended before.
-    func stop() throws -> GarbageReport? {
+    /// How far it has come.
+    var progress: GarbageProgress { last.withLock { $0 } }
+
+    /// Ends it if it is still under way, and throws what made it fail.
+    func stop() throws {
         isStopped.store(true, ordering: .relaxed)
         while isUnderWay { usleep(1_000) }
-        do { return try outcome.withLock { try $0.get() } } catch is Stopped { return nil }
+        if let failure = outcome.withLock({ $0 }), !(failure is Stopped) { throw failure }
     }
 }

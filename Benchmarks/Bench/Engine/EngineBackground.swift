@@ -50,9 +50,9 @@ struct EngineBackground {
             let collection = BackgroundCollection(engine)
             var beside = Tally()
             try await beside.count(one, while: { collection.isUnderWay && $0 < plan.background })
-            let report = try collection.stop()
+            Progress.say("  \(collection.progress) after \(Table.number(beside.seconds)) s")
+            try collection.stop()
             try await without.count(one, while: { $0 < window })
-            say(report, after: beside.seconds)
             memory.end(name)
             memory.endRun()
             try engine.history.close()
@@ -74,11 +74,6 @@ struct EngineBackground {
         }
         try await engine.squash(commits)
         return engine
-    }
-
-    private func say(_ report: GarbageReport?, after seconds: Double) {
-        let what = report.map { "\($0.nodes) nodes, \($0.plan.segmentsRewritten) segments written anew" }
-        Progress.say("  collection: \(what ?? "ended before its end"), \(Table.number(seconds)) s")
     }
 }
 

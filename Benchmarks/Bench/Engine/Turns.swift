@@ -1,7 +1,7 @@
 import Foundation
 
-/// Compares several sides of one thing with the first of them. All are taken in turn, one after the other, so that a
-/// disk that slows down slows all alike.
+/// Compares several sides of one thing with the first of them. All are taken in turn, once in each round, so that a
+/// disk that slows down slows all alike; the order differs from round to round, so that none gains by its place.
 struct Turns {
     struct Side {
         /// What stands in the name of the line, such as "at 1000 files".
@@ -33,10 +33,14 @@ struct Turns {
     /// The mean of each side.
     private func microseconds() async throws -> [Double] {
         var sums = sides.map { _ in 0.0 }
-        for _ in 0..<bench.plan.comparedCommits {
-            for (index, side) in sides.enumerated() {
+        var order = Array(sides.indices)
+        for round in 0..<bench.plan.comparedCommits {
+            for place in order.indices.dropFirst() {
+                order.swapAt(place, Int(Noise.word(UInt64(round), UInt64(place)) % UInt64(place + 1)))
+            }
+            for index in order {
                 let watch = Stopwatch()
-                try await side.body()
+                try await sides[index].body()
                 sums[index] += watch.seconds
             }
         }
