@@ -5,6 +5,8 @@ final class MemoryLine {
     private let bench: Workbench
     private let name: String
     private let process: pid_t
+    /// What the process had at first; of this one, mostly what earlier sections left in pieces too small to give back.
+    private var first = 0.0
     private var greatest = 0.0
     private var peaks: [Double] = []
 
@@ -14,14 +16,17 @@ final class MemoryLine {
         self.name = name
         self.process = process
         begin()
+        first = peak
     }
+
+    private var peak: Double { ProcessFigures.peakResident(of: process) / 1_048_576 }
 
     /// Forgets what was before, such as the making of what is to be measured.
     func begin() { ProcessFigures.forgetPeak(of: process) }
 
     /// Ends one step, and says what it took.
     func end(_ step: String) {
-        let peak = ProcessFigures.peakResident(of: process) / 1_048_576
+        let peak = peak
         Progress.say("  \(Table.number(peak)) MiB resident at most: \(step)")
         greatest = max(greatest, peak)
         begin()
@@ -38,6 +43,7 @@ final class MemoryLine {
         bench.add(
             Line(
                 name: name, unit: "MiB", goal: .atMost(256),
-                samples: peaks.map { Sample(ours: $0, limit: nil, foreign: 0) }, remark: "peak"))
+                samples: peaks.map { Sample(ours: $0, limit: nil, foreign: 0) },
+                remark: "peak; \(Table.number(first)) at first"))
     }
 }

@@ -16,15 +16,18 @@ struct EngineBackground {
                 $0, $1, files: plan.smallTree, directory: plan.directory, seed: 1)
             return { try await changes.one() }
         }
-        let size = plan.largeFile / 16
-        let megabytes = Double(size) / 1e6
+        // Renewed in between, so that this program holds a part of a file only.
+        let (size, parts) = (plan.largeFile / 64, 4)
+        let megabytes = Double(size * parts) / 1e6
         try await compare("large files in", unit: "MB/s", window: plan.window, perCommit: megabytes) { engine, repo in
             let content = EndlessContent(size)
             return {
-                content.renew()
                 try await engine.commit(to: repo) { upload in
                     try upload.delete(path: "/large", datum: "")
-                    try content.with { try upload.add("/large", $0) }
+                    for _ in 0..<parts {
+                        content.renew()
+                        try content.with { try upload.add("/large", $0) }
+                    }
                 }
             }
         }

@@ -64,7 +64,9 @@ struct EngineReads {
         ) { run in
             (try await matches(directory(run) + "/*", atLeast: plan.directory, engine, repo).seconds * 1e3, nil)
         }
-        try await bench.measure("engine: glob that matches \(plan.largeTree) files", unit: "files/s", goal: .none) { _ in
+        try await bench.measure(
+            "engine: glob that matches \(plan.largeTree) files", unit: "files/s", goal: .none
+        ) { _ in
             let (count, seconds) = try await matches("/*/*", atLeast: plan.largeTree, engine, repo)
             return (Double(count) / seconds, nil)
         }
