@@ -36,7 +36,7 @@ struct Bench: AsyncParsableCommand {
 
     static let sections = [
         "engine-commits", "engine-bulk", "engine-files", "engine-append", "engine-trees", "engine-history",
-        "grpc-commits", "grpc-writers", "grpc-bulk", "grpc-files",
+        "engine-garbage", "engine-background", "grpc-commits", "grpc-writers", "grpc-bulk", "grpc-files", "grpc-memory",
     ]
 
     func run() async throws {
@@ -62,14 +62,17 @@ struct Bench: AsyncParsableCommand {
         try await bench.section("engine-bulk") { _ in try await bulk.largeFile() }
         try await bench.section("engine-files") { _ in try await bulk.manyFiles() }
         try await bench.section("engine-append") { _ in try await bulk.append() }
-        try await bench.section("engine-trees") { _ in try await commits.byTreeSize() }
+        try await bench.section("engine-trees") { bench in try await EngineScale(bench: bench).byTreeSize() }
         try await bench.section("engine-history") { bench in
-            let folder = try await commits.byHistory()
+            let folder = try await EngineScale(bench: bench).byHistory()
             try await ServerStart(bench: bench).run(on: folder)
         }
+        try await bench.section("engine-garbage") { try await EngineGarbage(bench: $0).run() }
+        try await bench.section("engine-background") { try await EngineBackground(bench: $0).run() }
         try await bench.section("grpc-commits") { try await ServerCommits(bench: $0).oneAfterAnother() }
         try await bench.section("grpc-writers") { try await ServerCommits(bench: $0).together() }
         try await bench.section("grpc-bulk") { try await ServerBulk(bench: $0).largeFile() }
         try await bench.section("grpc-files") { try await ServerBulk(bench: $0).manyFiles() }
+        try await bench.section("grpc-memory") { try await ServerMemory(bench: $0).run() }
     }
 }

@@ -6,20 +6,30 @@ struct Plan: Sendable {
     var window = 1.0
     /// Files of 1 KiB in one stream.
     var files = 100_000
-    /// Files of the large tree, and of the small one it is compared with.
-    var largeTree = 1_000_000
-    var smallTree = 1_000
+    /// Files of the trees that are compared: each with the first, which is the smallest.
+    var trees = [1_000, 10_000, 100_000, 1_000_000]
+    var smallTree: Int { trees.min() ?? 0 }
+    var largeTree: Int { trees.max() ?? 0 }
     /// Files in one directory of those trees.
     var directory = 1_000
-    /// Commits of the long history, and of the short one it is compared with.
-    var longHistory = 100_000
-    var shortHistory = 1_000
+    /// Commits of the histories that are compared: each with the first, which is the shortest.
+    var histories = [1_000, 10_000, 100_000]
+    var longHistory: Int { histories.max() ?? 0 }
     /// Commits in one sample of a comparison.
     var comparedCommits = 200
     /// Bytes of the large incompressible file.
     var largeFile = 1 << 30
     /// Bytes of the file that is appended to.
     var appended: UInt64 = 1 << 30
+    /// Commits of a history that loses half of them, and bytes of new content in each.
+    var removedFrom = 128
+    var removedBytes = 4 << 20
+    /// Commits of 1 KiB of a history that loses half of them.
+    var smallRemovedFrom = 20_000
+    /// Longest time that one background collection is measured, in seconds.
+    var background = 6.0
+    /// Samples of what takes long: at most so many, whatever `runs` says.
+    var longRuns = 3
     /// Longest wait for a quiet machine, in seconds: before one window, and in all.
     var quietWait = 60.0
     var quietAllowance = 240.0
@@ -39,12 +49,15 @@ struct Plan: Sendable {
         plan.runs = 1
         plan.window = 0.1
         plan.files = 2_000
-        plan.largeTree = 10_000
-        plan.longHistory = 2_000
-        plan.shortHistory = 100
+        plan.trees = [1_000, 2_000, 5_000, 10_000]
+        plan.histories = [100, 500, 2_000]
         plan.comparedCommits = 20
         plan.largeFile = 32 << 20
         plan.appended = 32 << 20
+        plan.removedFrom = 16
+        plan.removedBytes = 1 << 20
+        plan.smallRemovedFrom = 200
+        plan.background = 0.5
         plan.quietWait = 0
         plan.quietAllowance = 0
         return plan

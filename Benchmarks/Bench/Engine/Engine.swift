@@ -27,10 +27,11 @@ struct Engine {
     }
 
     /// One stream to the head of `master`, which makes one commit.
-    func commit(to repo: RepoKey, _ body: (Upload) throws -> Void) async throws {
+    @discardableResult
+    func commit(to repo: RepoKey, _ body: (Upload) throws -> Void) async throws -> CommitKey {
         let upload = try Upload(to: CommitHandle(repo.branch("master")), in: history, as: .user(""))
         try body(upload)
-        _ = try await upload.finish()
+        return try await upload.finish()
     }
 
     func files(_ repo: RepoKey, ancestry: String = "") throws -> CommitFiles {

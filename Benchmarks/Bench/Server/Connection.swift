@@ -11,7 +11,8 @@ struct Connection: Sendable {
 
     private let client: GRPCClient<Transport>
     private let running: Task<Void, Never>
-    private let pfs: PfsV2_API.Client<Transport>
+    let pfs: PfsV2_API.Client<Transport>
+    let maintenance: Spile_V1_Maintenance.Client<Transport>
     private let version: VersionpbV2_API.Client<Transport>
 
     init(port: Int) throws {
@@ -27,6 +28,7 @@ struct Connection: Sendable {
         self.client = client
         running = Task { try? await client.runConnections() }
         pfs = PfsV2_API.Client(wrapping: client)
+        maintenance = Spile_V1_Maintenance.Client(wrapping: client)
         version = VersionpbV2_API.Client(wrapping: client)
     }
 
@@ -91,7 +93,7 @@ struct Connection: Sendable {
         }
     }
 
-    private static func head(_ repo: String) -> PfsV2_Commit {
+    static func head(_ repo: String) -> PfsV2_Commit {
         PfsV2_Commit.with { commit in
             commit.repo = Self.repo(repo)
             commit.branch = PfsV2_Branch.with {

@@ -80,7 +80,7 @@ struct ServerBulk {
     }
 
     /// Messages of 1 MiB that make up a file.
-    private static func pieces(_ content: UnsafeRawBufferPointer, _ path: String) -> [PfsV2_ModifyFileRequest] {
+    static func pieces(_ content: UnsafeRawBufferPointer, _ path: String) -> [PfsV2_ModifyFileRequest] {
         stride(from: 0, to: content.count, by: 1 << 20).map { start in
             Connection.file(path, Data(content[start..<min(start + 1 << 20, content.count)]))
         }

@@ -33,7 +33,8 @@ final class ServerProcess {
         guard let line = Self.firstLine(pipes[0]), let port = Self.port(in: line) else {
             kill(process, SIGKILL)
             waitpid(process, nil, 0)
-            throw Unexpected("the server did not say that it is ready; see \(data).log")
+            let log = (try? String(contentsOfFile: data + ".log", encoding: .utf8)) ?? ""
+            throw Unexpected("the server did not say that it is ready: \(log.suffix(1_000))")
         }
         startSeconds = watch.seconds
         self.process = process
