@@ -32,6 +32,8 @@ let package = Package(
             name: "Core",
             dependencies: [.product(name: "Yams", package: "Yams")]
         ),
+        // Settings of the C library's allocator, which its Swift module does not show.
+        .target(name: "CAllocator"),
         .target(
             name: "Storage",
             dependencies: [
@@ -70,7 +72,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Pipelines", "Versioning", "Storage", "Backends", "API", "Core",
+                "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "CAllocator",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),

@@ -1,3 +1,4 @@
+import CAllocator
 import Core
 import Foundation
 import GRPCCore
@@ -11,6 +12,8 @@ import ServiceLifecycle
 /// Prints one line on standard output once it is ready. Throws ``SpileError`` if it cannot start: the data folder is in
 /// use or of a newer format, the address is taken.
 package func runServer(_ options: ServerOptions) async throws {
+    // One pool a core, not eight: threads that come and go would keep what others need. Before the first of them.
+    spile_bound_allocator_pools(Int32(clamping: max(2, ProcessInfo.processInfo.activeProcessorCount)))
     var logger = Logger(label: "spile")
     logger.logLevel = options.logLevel
     let folder = try DataFolder(options.dataFolder)
@@ -26,6 +29,7 @@ package func runServer(_ options: ServerOptions) async throws {
         .init(
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
             successTerminationBehavior: .ignore),
+        .init(service: MemoryService(), successTerminationBehavior: .ignore),
     ]
     if let http = assembly.makeHTTPService(executor: executor) { services.insert(.init(service: http), at: 0) }
     var configuration = ServiceGroupConfiguration(

@@ -88,9 +88,11 @@ package final class FaultyObjectStore: ObjectStore {
 
     package func open(_ name: String) throws -> any ReadableObject { try base.open(name) }
     package func list() throws -> [ObjectListing] { try base.list() }
-    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
-        guard let fault = fault(at: .replace) else { return try base.replace(name, with: bytes) }
-        if fault == .shortWrite { try base.replace(name, with: bytes) }
+    package func replace(
+        _ name: String, size: Int, by fill: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
+        guard let fault = fault(at: .replace) else { return try base.replace(name, size: size, by: fill) }
+        if fault == .shortWrite { try base.replace(name, size: size, by: fill) }
         throw Self.error(fault, "replace \(name)")
     }
     package func remove(_ name: String) throws {

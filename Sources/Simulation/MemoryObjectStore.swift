@@ -69,8 +69,14 @@ package final class MemoryObjectStore: ObjectStore {
         }
     }
 
-    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
-        let object = Object(Array(bytes), purpose: nil)
+    package func replace(
+        _ name: String, size: Int, by fill: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size)
+        try fill { bytes.append(contentsOf: $0) }
+        precondition(bytes.count == size, "an object gets as many bytes as was said")
+        let object = Object(bytes, purpose: nil)
         objects.withLock { $0[name] = object }
     }
 
@@ -194,5 +200,12 @@ package final class MemoryObjectStore: ObjectStore {
         func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
             MemoryObjectStore.read(object, into: buffer, at: offset)
         }
+    }
+}
+
+extension ObjectStore {
+    /// The same with all bytes at once.
+    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
+        try replace(name, size: bytes.count) { append in try append(bytes) }
     }
 }

@@ -20,19 +20,16 @@ struct SegmentCompaction {
                 size += SegmentFormat.slotHeaderSize + Int(records[index].length)
             }
         }
-        let buffer = AlignedBuffer(capacity: size)
-        SegmentFormat.writeHeader(id: id, to: buffer.bytes)
-        var end = SegmentFormat.headerSize
-        for index in records.indices where records[index].kind != .dead {
-            records[index] = try copy(UInt32(index), from: old, to: buffer.bytes, at: end)
-            end = Int(records[index].offset) + Int(records[index].length)
-        }
-        let ending = SegmentFormat.ending(id: id, records: records, at: end)
-        precondition(end + ending.count == size, "a compacted segment has the size it was given room for")
-        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[end...]).copyBytes(from: ending)
         // A whole new object takes the name: who reads the old one, or holds it by a hard link, keeps it as it was.
-        try slots.objects.replace(
-            SegmentFormat.name(id, sealed: true), with: UnsafeRawBufferPointer(rebasing: buffer.bytes[0..<size]))
+        try slots.objects.replace(SegmentFormat.name(id, sealed: true), size: size) { append in
+            var window = CompactionWindow()
+            window.place(SegmentFormat.headerSize) { SegmentFormat.writeHeader(id: id, to: $0) }
+            for index in records.indices where records[index].kind != .dead {
+                try window.makeRoom(SegmentFormat.slotHeaderSize + Int(records[index].length), append)
+                records[index] = try copy(UInt32(index), from: old, to: &window)
+            }
+            try window.end(with: SegmentFormat.ending(id: id, records: records, at: window.position), append)
+        }
         try slots.replaced(id, records: records, size: size)
         return size
     }
@@ -45,19 +42,66 @@ struct SegmentCompaction {
     }
 
     private func copy(
-        _ slot: UInt32, from old: SlotStore.Sealed, to buffer: UnsafeMutableRawBufferPointer, at offset: Int
+        _ slot: UInt32, from old: SlotStore.Sealed, to window: inout CompactionWindow
     ) throws -> SlotRecord {
         var record = old.records[Int(slot)]
-        let start = offset + SegmentFormat.slotHeaderSize
-        let payload = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<(start + Int(record.length))])
-        try old.reader.readFully(into: payload, at: Int(record.offset))
-        guard BlockHash.hash(UnsafeRawBufferPointer(payload)) == record.hash else {
-            throw SegmentFormat.damaged(id, "slot \(slot) does not match its hash, so the segment is left as it is")
+        let offset = window.position
+        try window.place(SegmentFormat.slotHeaderSize + Int(record.length)) { bytes in
+            let payload = UnsafeMutableRawBufferPointer(rebasing: bytes[SegmentFormat.slotHeaderSize...])
+            try old.reader.readFully(into: payload, at: Int(record.offset))
+            guard BlockHash.hash(UnsafeRawBufferPointer(payload)) == record.hash else {
+                throw SegmentFormat.damaged(id, "slot \(slot) does not match its hash, so the segment is left as it is")
+            }
+            SegmentFormat.writeSlotHeader(
+                segment: id, at: offset, slot: slot, kind: record.kind, length: Int(record.length), hash: record.hash,
+                to: UnsafeMutableRawBufferPointer(rebasing: bytes[..<SegmentFormat.slotHeaderSize]))
         }
-        SegmentFormat.writeSlotHeader(
-            segment: id, at: offset, slot: slot, kind: record.kind, length: Int(record.length), hash: record.hash,
-            to: UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<start]))
-        record.offset = UInt32(start)
+        record.offset = UInt32(offset + SegmentFormat.slotHeaderSize)
         return record
+    }
+}
+
+/// The part of a segment being written anew that is in memory: filled from its start, handed on in aligned pieces.
+private struct CompactionWindow {
+    private static let alignment = 4096
+    private static let size = SlotWriter.flushSize + SlotWriter.maximumPayload + (64 << 10)
+
+    private let buffer = AlignedBuffer(capacity: size)
+    /// Segment offset of the buffer's first byte, and bytes in use.
+    private var base = 0
+    private var used = 0
+
+    /// Segment offset of what comes next.
+    var position: Int { base + used }
+
+    /// Hands bytes on until `count` more fit.
+    mutating func makeRoom(_ count: Int, _ append: (UnsafeRawBufferPointer) throws -> Void) throws {
+        if used + count <= Self.size { return }
+        let whole = used / Self.alignment * Self.alignment
+        try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]))
+        let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[whole..<used])
+        buffer.bytes.baseAddress!.copyMemory(from: rest.baseAddress!, byteCount: rest.count)
+        base += whole
+        used -= whole
+    }
+
+    /// Lets `body` fill the next `count` bytes, for which there has to be room.
+    mutating func place(_ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+        try body(UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[used..<(used + count)]))
+        used += count
+    }
+
+    /// Hands everything on, and `ending` behind it.
+    mutating func end(with ending: [UInt8], _ append: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var rest = ending[...]
+        while !rest.isEmpty {
+            let piece = rest.prefix(SlotWriter.flushSize)
+            try makeRoom(piece.count, append)
+            place(piece.count) { $0.copyBytes(from: piece) }
+            rest = rest.dropFirst(piece.count)
+        }
+        let whole = used / Self.alignment * Self.alignment
+        try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]))
+        try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[whole..<used]))
     }
 }

@@ -9,10 +9,12 @@ private let rooms: [String: Set<String>] = [
     "Versioning": ["Storage", "Core", "Logging"],
     "Pipelines": ["Versioning", "Core", "Logging"],
     "Backends": ["Core", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
+    "CAllocator": [],
     "API": ["SwiftProtobuf", "GRPCCore", "GRPCProtobuf"],
     "Server": [
-        "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "GRPCCore", "GRPCNIOTransportHTTP2",
-        "GRPCProtobuf", "Hummingbird", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
+        "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "CAllocator", "GRPCCore",
+        "GRPCNIOTransportHTTP2", "GRPCProtobuf", "Hummingbird",
+        "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
     ],
     "spile": [
         "Server", "API", "Core", "ArgumentParser", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "Logging",

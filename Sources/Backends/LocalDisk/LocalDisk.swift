@@ -93,13 +93,21 @@ package final class LocalDisk: ObjectStore {
         return found
     }
 
-    package func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws {
+    package func replace(
+        _ name: String, size: Int, by fill: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
         let temporary = folder + "/.replace-" + name
         unlink(temporary)
-        let file = try LocalFile(path: temporary, store: self, flags: O_RDWR | O_CREAT | O_EXCL, isDirect: false)
+        let file = try LocalFile(path: temporary, store: self, flags: O_RDWR | O_CREAT | O_EXCL, isDirect: true)
+        var written = 0
         do {
-            try file.write(bytes, at: 0)
-            try file.finish(size: bytes.count, as: name)
+            try file.reserve(size)
+            try fill { bytes in
+                try file.write(bytes, at: written)
+                written += bytes.count
+            }
+            guard written == size else { throw SpileError.bug("\(name) got \(written) bytes instead of \(size)") }
+            try file.finish(size: size, as: name)
         } catch {
             unlink(temporary)
             throw error

@@ -48,8 +48,12 @@ package protocol ObjectStore: Sendable {
     /// All objects, in no particular order.
     func list() throws -> [ObjectListing]
 
-    /// Gives an object new content under the same name in one atomic, durable step.
-    func replace(_ name: String, with bytes: UnsafeRawBufferPointer) throws
+    /// Gives an object new content of `size` bytes under the same name in one atomic, durable step. `fill` hands the
+    /// content over piece by piece, in order; aligned pieces are written fastest. If it throws, the object stays as it
+    /// is.
+    func replace(
+        _ name: String, size: Int, by fill: (_ append: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws
 
     /// Removes an object; one that is not there is no error.
     func remove(_ name: String) throws
