@@ -20,11 +20,13 @@ package struct ServerOptions: Sendable {
     package var fileURLFolders: [String]
     /// Seconds between two looks for garbage; nil never looks.
     package var garbageInterval: Double?
+    /// The address at which the ports of spouts' services are opened; those of type ClusterIP are on loopback anyway.
+    package var serviceHost: String
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
-        garbageInterval: Double? = 600
+        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0"
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -35,6 +37,7 @@ package struct ServerOptions: Sendable {
         self.threads = threads
         self.garbageInterval = garbageInterval
         self.fileURLFolders = fileURLFolders
+        self.serviceHost = serviceHost
     }
 }
 

@@ -9,6 +9,7 @@ private struct Scene: Sendable {
     let ledger = ScriptedLedger()
     let launcher = ScriptedLauncher()
     let time = ScriptedTime()
+    let ports = ScriptedPorts()
     let supervisor: Supervisor
     let logs: LogStore
     let key = PipelineKey(name: "ticks")
@@ -17,7 +18,7 @@ private struct Scene: Sendable {
         let time = time
         logs = LogStore(files: ScriptedLogFiles(), clock: time)
         supervisor = Supervisor(
-            ledger: ledger, launcher: launcher, logs: logs, options: Supervisor.Options(),
+            ledger: ledger, launcher: launcher, ports: ports, logs: logs, options: Supervisor.Options(),
             world: Supervisor.World(
                 clock: time, randomness: SeededRandomness(seed: 7), sha256: Self.digest,
                 sleep: { try await time.sleep($0) }),
@@ -173,6 +174,51 @@ private struct Scene: Sendable {
             #expect(await scene.state(.restarting).reason.contains("no program tick"))
             scene.time.advance(by: await scene.time.sleeps.next())
             _ = await scene.launcher.starts.next()
+        }
+    }
+
+    private static let serving = """
+        {"pipeline":{"name":"ticks"},"transform":{"cmd":["tick"]},\
+        "spout":{"service":{"internalPort":8000,"externalPort":31000}}}
+        """
+
+    @Test func aServicesPortIsOpenFromTheLaunchToTheStop() async throws {
+        let scene = Scene()
+        scene.ledger.put(scene.pipeline(spec: Self.serving))
+        try await scene.run { scene in
+            let first = await scene.launcher.starts.next()
+            let exposure = Exposure(pipeline: scene.key, internalPort: 8000, externalPort: 31000, isLocal: false)
+            #expect(scene.ports.exposure(of: scene.key) == exposure)
+            scene.launcher.end(first.handle, .exited(code: 1))
+            _ = await scene.state(.restarting)
+            #expect(scene.ports.exposure(of: scene.key) == exposure, "it stays open between two runs")
+            scene.change(scene.pipeline(stopped: true, spec: Self.serving))
+            _ = await scene.state(.paused)
+            #expect(scene.ports.exposure(of: scene.key) == nil)
+        }
+    }
+
+    @Test func anUpdateWithoutServiceClosesThePort() async throws {
+        let scene = Scene()
+        scene.ledger.put(scene.pipeline(spec: Self.serving))
+        try await scene.run { scene in
+            _ = await scene.launcher.starts.next()
+            scene.change(scene.pipeline(version: 2))
+            _ = await scene.launcher.starts.next()
+            #expect(scene.ports.exposure(of: scene.key) == nil)
+        }
+    }
+
+    @Test func aPortThatIsTakenIsTheReasonAndNothingStarts() async throws {
+        let scene = Scene()
+        scene.ports.refuse(SpileError(.unavailable, "port 31000 is in use"))
+        scene.ledger.put(scene.pipeline(spec: Self.serving))
+        try await scene.run { scene in
+            let report = await scene.state(.restarting)
+            #expect(report.reason.contains("port 31000 is in use"))
+            scene.time.advance(by: await scene.time.sleeps.next())
+            _ = await scene.launcher.starts.next()
+            #expect(scene.ports.exposure(of: scene.key) != nil)
         }
     }
 

@@ -105,6 +105,9 @@ package struct ServiceSpec: Sendable, Equatable {
         externalPort = json["externalPort"]?.integer ?? 0
         type = json["type"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? "NodePort"
     }
+
+    /// Whether no port is named: what a client sends that must not send an empty spout, and means no service.
+    package var isEmpty: Bool { internalPort == 0 && externalPort == 0 }
 }
 
 package struct SpoutSpec: Sendable, Equatable {

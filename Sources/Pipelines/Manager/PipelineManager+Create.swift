@@ -75,6 +75,7 @@ extension PipelineManager {
             throw SpileError.domain("Cannot update a pipeline and provide a spec commit at the same time")
         }
         try refuseWhatIsToCome(spec)
+        try checkPorts(of: spec, in: transaction)
 
         try makeRepos(of: key, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
@@ -92,6 +93,29 @@ extension PipelineManager {
             let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
             let repo = RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
             if try transaction.catalog.repo(repo) == nil { throw SpileError.notFound("repo \(repo) not found") }
+        }
+    }
+
+    /// The code runs on this machine, beside that of others: each port is anyone's once.
+    private static func checkPorts(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
+        guard let service = spec.spout?.service, !service.isEmpty else { return }
+        for (name, port) in [("internal_port", service.internalPort), ("external_port", service.externalPort)] {
+            guard (1...65535).contains(port) else {
+                throw SpileError.invalid(
+                    "spout.service.\(name) is \(port)", remedy: "set it to a port from 1 to 65535")
+            }
+        }
+        guard service.internalPort != service.externalPort else {
+            throw SpileError.invalid(
+                "spout.service has \(service.externalPort) as internal_port and as external_port",
+                remedy: "the code listens on this machine itself: choose another external_port")
+        }
+        for other in try transaction.catalog.pipelines(in: nil) where other.key != spec.key {
+            let theirs = try PipelineSpec(canonical: other.effectiveSpec).spout?.service
+            guard theirs?.externalPort == service.externalPort else { continue }
+            throw SpileError.domain(
+                "external_port \(service.externalPort) belongs to pipeline \(other.key)",
+                remedy: "choose another, or delete that pipeline")
         }
     }
 

@@ -71,6 +71,14 @@ package struct LaunchPlan: Sendable {
             fileVariables: [(name: "PACH_CONFIG", path: Self.configFile)], output: output)
     }
 
+    /// The port that the code serves, if it does (`pps.md` §4.2).
+    package var exposure: Exposure? {
+        guard let service = spec.spout?.service, !service.isEmpty else { return nil }
+        return Exposure(
+            pipeline: pipeline.key, internalPort: Int(service.internalPort), externalPort: Int(service.externalPort),
+            isLocal: service.type == "ClusterIP")
+    }
+
     private static let configFile = "config.json"
 
     /// Basics, then what the spec sets, then what the contract fixes: later ones win.

@@ -43,6 +43,12 @@ struct SpoutRun: Sendable {
             tail.append(output.line)
             logs.append(output, worker: worker, of: key)
         }
+        // Before the code runs: where the port cannot be had, it need not start.
+        if let exposure = plan.exposure {
+            try await supervisor.ports.open(exposure)
+        } else {
+            supervisor.ports.close(key)
+        }
         let handle = try await supervisor.launcher.start(order)
         logs.note("started spout process of version \(version), launch \(epoch)", worker: worker, of: key)
         await supervisor.attempt("record a launch", of: key) {

@@ -52,6 +52,7 @@ package final class Supervisor: Sendable {
 
     let ledger: any SpoutLedger
     let launcher: any Launcher
+    let ports: any ServicePorts
     let logs: LogStore
     let options: Options
     let world: World
@@ -60,11 +61,12 @@ package final class Supervisor: Sendable {
     private let inbox: AsyncStream<(PipelineKey?, Event)>.Continuation
 
     package init(
-        ledger: any SpoutLedger, launcher: any Launcher, logs: LogStore, options: Options, world: World,
-        logger: Logger
+        ledger: any SpoutLedger, launcher: any Launcher, ports: any ServicePorts, logs: LogStore, options: Options,
+        world: World, logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher
+        self.ports = ports
         self.logs = logs
         self.options = options
         self.world = world
@@ -207,6 +209,7 @@ struct SupervisorLoop {
                 supervisor.logs.note("\(report.state): \(report.reason)", of: key)
                 self.report(report, of: key, in: &group)
             case .revoke:
+                supervisor.ports.close(key)
                 let unknown = supervisor.world.sha256(SpoutRun.token(supervisor.world.randomness))
                 group.addTask {
                     await supervisor.attempt("end a launch", of: key) {
@@ -215,6 +218,7 @@ struct SupervisorLoop {
                 }
             case .forget:
                 lifecycles[key] = nil
+                supervisor.ports.close(key)
                 supervisor.logs.remove(key)
             }
         }

@@ -35,6 +35,11 @@ struct ServerCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "How often to look for what no commit holds any more and remove it, or off.", valueName: "duration"))
     var garbageInterval = "10m"
+    @Option(
+        name: .customLong("service-host"), parsing: .unconditional,
+        help: ArgumentHelp(
+            "The address at which the external ports of spouts with a service are opened.", valueName: "address"))
+    var serviceHost = "0.0.0.0"
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -48,7 +53,7 @@ struct ServerCommand: AsyncParsableCommand {
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, fileURLFolders: allowFileURLs,
-            garbageInterval: try Self.seconds(garbageInterval))
+            garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost)
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {
