@@ -1,7 +1,10 @@
 """Positions and retries: what a program of the SDK sends as call metadata, and that nothing is lost or doubled."""
 
 import json
+import os
+import re
 import socket
+import sys
 import threading
 from urllib.parse import quote
 
@@ -11,6 +14,7 @@ from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.interceptor import MetadataClientInterceptor
 
+from spile_server import ROOT
 from sdk_tools import INVALID, PRECONDITION, client, connect, fails, head, make, named, read  # noqa: F401
 
 
@@ -165,25 +169,42 @@ def test_killed_between_write_and_answer_a_retry_makes_one_commit(own_server, op
     assert list(again.pfs.fsck()) == []
 
 
-SPOUT = """
+# What the recipes of the documentation leave to the reader: three numbers a launch, then an end; the last one stays.
+SOURCES = {
+    "python": """
+import sys, time
+def read_source(start):
+    for number in range(start, start + 3):
+        yield number, b"%d\\n" % number
+    if start >= 6: time.sleep(3600)
+    sys.exit(1)
+def acknowledge(number): pass
+""",
+    "sh": """
 set -eu
-next=$(python3 -c 'import json, os
-print(json.load(open(os.environ["SPILE_RESUME_FILE"]))["metadata"].get("next", "0"))')
-# What the launch finds in its file is what the helper tells with the launch's own token.
-test "$next" = "$(pachctl position "$PPS_PIPELINE_NAME" next | grep . || echo 0)"
-for number in $(seq "$next" $((next + 2))); do
-  echo "$number" | pachctl put file -a "$PPS_PIPELINE_NAME@master:/log" \
-    --metadata next=$((number + 1)) --idempotency-key "$number"
-done
-test "$next" -ge 6 && exec sleep 3600
-exit 1
-"""
+read_source() {
+  for number in $(seq "$2" $(($2 + 2))); do echo "$number" > "$number"; echo "$number $number"; done
+  if test "$2" -ge 6; then sleep 3600; fi
+}
+# The file of the launch tells the same as the helper with the launch's own token.
+grep -qF "\\"next\\":\\"$(spile position "$PPS_PIPELINE_NAME" next)\\"" "$SPILE_RESUME_FILE" ||
+  grep -qF '"metadata":{}' "$SPILE_RESUME_FILE"
+""",
+}
+COMMANDS = {"python": [sys.executable, "-c"], "sh": ["bash", "-c"]}
 
 
-def test_a_spout_goes_on_where_the_last_launch_ended(client, fresh):
+def recipe(language) -> str:
+    with open(os.path.join(ROOT, "docs/EXACTLY_ONCE.md"), encoding="utf-8") as text:
+        return re.search(rf"^```{language}\n(.*?)^```", text.read(), re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_the_documented_spout_goes_on_where_its_last_launch_ended(client, fresh, language):
     pipeline = pps.Pipeline(name=fresh("spout"), project=pfs.Project(name="default"))
+    program = SOURCES[language] + recipe(language)
     request = {
-        "pipeline": {"name": pipeline.name}, "spout": {}, "transform": {"cmd": ["bash", "-c", SPOUT]},
+        "pipeline": {"name": pipeline.name}, "spout": {}, "transform": {"cmd": [*COMMANDS[language], program]},
     }
     client.pps.create_pipeline_v2(create_pipeline_request_json=json.dumps(request))
     try:
@@ -194,7 +215,7 @@ def test_a_spout_goes_on_where_the_last_launch_ended(client, fresh):
         # Three launches of three numbers each.
         infos = [next(stream) for _ in range(9)]
         assert [info.metadata["next"] for info in infos] == [str(number) for number in range(1, 10)]
-        branch = pfs.Branch(name="master", repo=repo)
-        assert read(client, named(branch), "/log") == b"".join(b"%d\n" % number for number in range(9))
+        commit = named(pfs.Branch(name="master", repo=repo))
+        assert [read(client, commit, f"/{number}") for number in range(9)] == [b"%d\n" % n for n in range(9)]
     finally:
         client.pps.delete_pipeline(pipeline=pipeline, force=True)
