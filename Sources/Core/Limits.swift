@@ -20,6 +20,14 @@ package enum Limits {
     package static let metadataBytes = 1024 * 1024
     /// Most edits in one call of EditMetadata.
     package static let metadataEdits = 10_000
+    /// Longest idempotency key, in bytes.
+    package static let idempotencyKeyBytes = 256
+    /// Of the keys of a branch the last so many are known, however old they are …
+    package static let idempotencyKeysKept = 1000
+    /// … and those that are younger than so many hours, …
+    package static let idempotencyKeyHours = 24
+    /// … but never many more than so many.
+    package static let idempotencyKeysMost = 100_000
     /// Most commits or branches that one walk of provenance visits, whatever the caller allows.
     package static let walkedMost = 1_000_000
 }

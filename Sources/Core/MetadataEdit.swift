@@ -16,6 +16,8 @@ package struct MetadataEdit: Sendable, Equatable {
         case add(key: String, value: String)
         /// The key may be there or not.
         case edit(key: String, value: String)
+        /// Keys that are there get the new value.
+        case merge([String: String])
         /// A key that is not there is no error.
         case delete(key: String)
     }
@@ -46,6 +48,7 @@ extension MetadataEdit.Change {
             }
             map[key] = value
         case .edit(let key, let value): map[key] = value
+        case .merge(let more): map.merge(more) { $1 }
         case .delete(let key):
             if key.isEmpty { throw Self.emptyKey }
             map[key] = nil

@@ -10,8 +10,10 @@ struct Callers: Sendable {
 
     let history: History
 
-    func call(_ metadata: Metadata) throws -> Call {
-        Call(principal: try principal(metadata), metadata: metadata)
+    func call(_ metadata: Metadata, for method: MethodDescriptor) throws -> Call {
+        Call(
+            principal: try principal(metadata), metadata: metadata,
+            terms: try WriteHeaders.terms(metadata, for: method))
     }
 
     /// Without authentication a token that is not a launch's is ignored; an outdated launch's is refused, so that code

@@ -9,10 +9,18 @@ import Versioning
 struct Call: Sendable {
     let principal: Principal
     let metadata: Metadata
+    /// What the headers of a write ask for; empty for every other call.
+    let terms: WriteTerms
     /// Whether the caller has gone. Also true for every call once the server shuts down.
     var isAbandoned: @Sendable () -> Bool = { false }
     /// The address by which the caller reached the server, as the transport writes it; empty where nobody asked for it.
     var localPeer = ""
+}
+
+/// An answer with headers of its own.
+struct Reply<Output: Message>: Sendable {
+    var message: Output
+    var headers: Metadata = [:]
 }
 
 /// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
@@ -29,14 +37,21 @@ struct Routes {
     mutating func unary<Input: Message, Output: Message>(
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
     ) {
+        unaryReply(method) { (message: Input, call) in Reply(message: try await handler(message, call)) }
+    }
+
+    mutating func unaryReply<Input: Message, Output: Message>(
+        _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Reply<Output>
+    ) {
         let callers = callers
         register(method) { (request: StreamingServerRequest<Input>, _) in
             try await rpc {
-                let call = try callers.call(request.metadata)
+                let call = try callers.call(request.metadata, for: method)
                 let message: Input = try await Self.single(request.messages, method)
                 try call.checkReader(of: message)
                 let answer = try await handler(message, call)
-                return StreamingServerResponse(single: ServerResponse(message: answer))
+                return StreamingServerResponse(
+                    single: ServerResponse(message: answer.message, metadata: answer.headers))
             }
         }
     }
@@ -48,7 +63,7 @@ struct Routes {
         let callers = callers
         register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
-                let call = try callers.call(request.metadata)
+                let call = try callers.call(request.metadata, for: method)
                 let message = try await Self.single(request.messages, method)
                 try call.checkReader(of: message)
                 let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
@@ -63,7 +78,7 @@ struct Routes {
         let callers = callers
         register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
-                var open = try callers.call(request.metadata)
+                var open = try callers.call(request.metadata, for: method)
                 open.localPeer = context.localPeer
                 let call = open
                 let message = try await Self.single(request.messages, method)
@@ -99,13 +114,23 @@ struct Routes {
         _ method: MethodDescriptor,
         _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Output
     ) {
+        clientStreamReply(method) { (messages: RPCAsyncSequence<Input, any Error>, call) in
+            Reply(message: try await handler(messages, call))
+        }
+    }
+
+    mutating func clientStreamReply<Input: Message, Output: Message>(
+        _ method: MethodDescriptor,
+        _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Reply<Output>
+    ) {
         let callers = callers
         register(method) { (request: StreamingServerRequest<Input>, context) in
             try await rpc {
-                var call = try callers.call(request.metadata)
+                var call = try callers.call(request.metadata, for: method)
                 call.isAbandoned = { context.cancellation.isCancelled }
                 let answer = try await handler(request.messages, call)
-                return StreamingServerResponse(single: ServerResponse(message: answer))
+                return StreamingServerResponse(
+                    single: ServerResponse(message: answer.message, metadata: answer.headers))
             }
         }
     }

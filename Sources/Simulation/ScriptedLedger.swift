@@ -8,6 +8,7 @@ package final class ScriptedLedger: SpoutLedger {
     private struct State {
         var pipelines: [PipelineKey: PipelineRecord] = [:]
         var launches: [PipelineKey: LaunchRecord] = [:]
+        var positions: [PipelineKey: SpoutPosition] = [:]
     }
 
     private let state = Mutex(State())
@@ -44,6 +45,14 @@ package final class ScriptedLedger: SpoutLedger {
                 startedAt: Instant(nanoseconds: 0), failures: failures)
             return (pipeline, epoch)
         }
+    }
+
+    package func set(_ position: SpoutPosition, of key: PipelineKey) {
+        state.withLock { $0.positions[key] = position }
+    }
+
+    package func position(of pipeline: PipelineRecord) throws -> SpoutPosition {
+        state.withLock { $0.positions[pipeline.key] ?? SpoutPosition() }
     }
 
     package func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws {

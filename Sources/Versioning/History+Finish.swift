@@ -26,13 +26,14 @@ package struct FinishPreparation: Sendable {
 extension History {
     /// Finishes an open commit. Blocks for as long as looking through what it changed takes.
     package func finish(
-        _ handle: CommitHandle, description: String, error: String, force: Bool, as principal: Principal
+        _ handle: CommitHandle, description: String, error: String, force: Bool, _ terms: WriteTerms = WriteTerms(),
+        as principal: Principal
     ) async throws {
         let handle = try pinned(handle)
         let prepared = try prepareFinish(handle, error: error)
         defer { withExtendedLifetime(prepared) {} }
         _ = try await transact(as: principal) {
-            try $0.finishCommit(handle, description: description, error: error, force: force, prepared: prepared)
+            try $0.finishCommit(handle, description: description, error: error, force: force, terms, prepared: prepared)
         }
     }
 

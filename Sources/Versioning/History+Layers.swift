@@ -5,34 +5,34 @@ import Storage
 extension History {
     /// Lays changes over an open commit as one layer.
     func lay(_ set: ChangeSet, over key: CommitKey, as principal: Principal) async throws -> CommitKey {
-        try await lay(set, over: .openCommit(key), metadata: [:], as: principal)
+        try await lay(set, over: .openCommit(key), WriteTerms(), as: principal)
     }
 
     /// Makes changes durable and visible and returns the commit that holds them.
     func lay(
-        _ set: ChangeSet, over target: Upload.Target, metadata: [String: String], as principal: Principal
+        _ set: ChangeSet, over target: Upload.Target, _ terms: WriteTerms, as principal: Principal
     ) async throws -> CommitKey {
         guard set.isLarge else {
-            return try await transact(as: principal) { try $0.write(set, to: target, metadata) }
+            return try await transact(as: principal) { try $0.write(set, to: target, terms) }
         }
-        return try await layLarge(set, over: target, metadata: metadata, as: principal)
+        return try await layLarge(set, over: target, terms, as: principal)
     }
 
     /// A large set is applied here, beside the committer, and handed over as finished trees; if what is below them has
     /// moved meanwhile it is applied again, and after a few times within the transaction, which always ends it.
     private func layLarge(
-        _ set: ChangeSet, over target: Upload.Target, metadata: [String: String], as principal: Principal
+        _ set: ChangeSet, over target: Upload.Target, _ terms: WriteTerms, as principal: Principal
     ) async throws -> CommitKey {
         for _ in 0..<3 {
             let ground = try read { try $0.ground(of: target) }
             let laid = try store.layLarge(set, on: ground, isCommit: target.isNewCommit)
             do {
-                return try await transact(as: principal) { try $0.swap(ground, for: laid, target: target, metadata) }
+                return try await transact(as: principal) { try $0.swap(ground, for: laid, target: target, terms) }
             } catch is GroundMoved {
                 continue
             }
         }
-        return try await transact(as: principal) { try $0.write(set, to: target, metadata) }
+        return try await transact(as: principal) { try $0.write(set, to: target, terms) }
     }
 }
 
@@ -91,9 +91,9 @@ extension CatalogReader {
 
 extension HistoryTransaction {
     fileprivate func write(
-        _ set: ChangeSet, to target: Upload.Target, _ metadata: [String: String]
+        _ set: ChangeSet, to target: Upload.Target, _ terms: WriteTerms
     ) throws -> CommitKey {
-        try put(target, metadata) { ground in
+        try put(target, terms) { ground in
             Laid(
                 root: try store.apply(set, to: ground.root, through: slots),
                 layer: try ground.layer.map { try store.add(set, to: $0, through: slots) })
@@ -102,47 +102,55 @@ extension HistoryTransaction {
 
     /// Throws ``GroundMoved``, and thus leaves no trace, if the trees are no longer those of `ground`.
     fileprivate func swap(
-        _ ground: Ground, for laid: Laid, target: Upload.Target, _ metadata: [String: String]
+        _ ground: Ground, for laid: Laid, target: Upload.Target, _ terms: WriteTerms
     ) throws -> CommitKey {
-        try put(target, metadata) { current in
+        try put(target, terms) { current in
             guard current.root.digest == ground.root.digest, current.layer == ground.layer else { throw GroundMoved() }
             return laid
         }
     }
 
     private func put(
-        _ target: Upload.Target, _ metadata: [String: String], _ lay: (Ground) throws -> Laid
+        _ target: Upload.Target, _ terms: WriteTerms, _ lay: (Ground) throws -> Laid
     ) throws -> CommitKey {
-        switch target {
-        case .openCommit(let key): try addLayer(to: key, lay)
-        case .newCommit(let key): try addCommit(on: key, metadata: metadata, lay)
-        }
+        if let key = terms.key, let known = try written(key, to: target) { return known }
+        let commit =
+            switch target {
+            case .openCommit(let key): try addLayer(to: key, terms, lay)
+            case .newCommit(let key): try addCommit(on: key, terms, lay)
+            }
+        try remember(terms, .write, commit)
+        return commit.key
     }
 
     /// Changes the content of an open commit.
-    private func addLayer(to key: CommitKey, _ lay: (Ground) throws -> Laid) throws -> CommitKey {
+    private func addLayer(
+        to key: CommitKey, _ terms: WriteTerms, _ lay: (Ground) throws -> Laid
+    ) throws -> CommitRecord {
         guard var commit = try catalog.repo(key.repo).flatMap({ try catalog.commit(repo: $0.id, id: key.id) }) else {
             throw SpileError.domain("commit \(key) was deleted")
         }
         try authorizeWrite(to: key.repo)
         guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
+        try checkHead(over: commit, terms)
         let laid = try lay(Ground(root: commit.root, layer: commit.layer))
         if try catalog.inheritedRoot(from: commit.parent).digest != commit.root.digest { world.discards.add() }
         commit.root = laid.root
         commit.layer = laid.layer
+        commit.metadata = try terms.merged(over: commit.metadata)
         try catalog.update(commit)
         touch(repo: commit.repo)
-        return key
+        return commit
     }
 
     /// Makes one commit with the content, finished unless what it inherits from is not.
     private func addCommit(
-        on key: BranchKey, metadata: [String: String], _ lay: (Ground) throws -> Laid
-    ) throws -> CommitKey {
-        let (branch, parent) = try prepareCommit(on: key, parent: nil)
+        on key: BranchKey, _ terms: WriteTerms, _ lay: (Ground) throws -> Laid
+    ) throws -> CommitRecord {
+        let (branch, parent) = try prepareCommit(on: key, parent: nil, terms)
         let ground = try catalog.ground(over: try catalog.base(from: parent))
         let laid = try lay(ground)
-        var content = CommitContent(root: laid.root, metadata: metadata)
+        var content = CommitContent(root: laid.root, metadata: try terms.merged(over: [:]))
         if let layer = laid.layer {
             content.layer = layer
         } else {
@@ -150,7 +158,7 @@ extension HistoryTransaction {
                 try laid.check?.error
                 ?? ContentCheck(store: store, base: ground.root, root: laid.root).error
         }
-        return try insertCommit(on: branch, parent: parent, origin: .user, isOpen: false, content).key
+        return try insertCommit(on: branch, parent: parent, origin: .user, isOpen: false, content)
     }
 }
 

@@ -72,7 +72,10 @@ extension HistoryTransaction {
         try catalog.update(branch)
         if derivesAnew { noteDerivation(of: branch, from: upstream) }
         if branch.trigger != old.trigger { touchedRepos.insert(EventHub.triggers) }
-        if branch.head != old.head { moved[branch.id] = branch.key }
+        if branch.head != old.head {
+            moved[branch.id] = branch.key
+            try catalog.deleteIdempotencyRecords(branch: branch.id, after: branch.head ?? 0)
+        }
         if derivesAnew && !upstream.isEmpty { try addAutoCommit(on: branch, isOpen: true) }
     }
 

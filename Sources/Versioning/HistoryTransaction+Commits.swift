@@ -4,11 +4,14 @@ import Storage
 extension HistoryTransaction {
     /// Opens a commit as the new head of a branch, which is made if missing (`pfs.md` §4.4).
     package func startCommit(
-        on key: BranchKey, parent: CommitHandle?, description: String
+        on key: BranchKey, parent: CommitHandle?, description: String, _ terms: WriteTerms = WriteTerms()
     ) throws -> CommitRecord {
-        let (branch, parent) = try prepareCommit(on: key, parent: parent)
-        return try insertCommit(
-            on: branch, parent: parent, origin: .user, isOpen: true, CommitContent(description: description))
+        if let known = try started(terms, on: key) { return known }
+        let (branch, parent) = try prepareCommit(on: key, parent: parent, terms)
+        let content = CommitContent(description: description, metadata: try terms.merged(over: [:]))
+        let commit = try insertCommit(on: branch, parent: parent, origin: .user, isOpen: true, content)
+        try remember(terms, .start, commit)
+        return commit
     }
 
     /// Takes back everything written to an open commit so far (`pfs.md` §4.4).
@@ -23,6 +26,9 @@ extension HistoryTransaction {
         if commit.layer != nil { commit.layer = CommitLayer() }
         world.discards.add()
         try catalog.update(commit)
+        if let branch = commit.branch {
+            try catalog.deleteIdempotencyRecords(branch: branch, commit: commit.sequence)
+        }
         touch(repo: commit.repo)
     }
 
@@ -35,11 +41,14 @@ extension HistoryTransaction {
     }
 
     /// Finds or makes the branch and the parent that a new commit needs, and refuses where the rules forbid one.
-    func prepareCommit(on key: BranchKey, parent handle: CommitHandle?) throws -> (BranchRecord, CommitRecord?) {
+    func prepareCommit(
+        on key: BranchKey, parent handle: CommitHandle?, _ terms: WriteTerms
+    ) throws -> (BranchRecord, CommitRecord?) {
         try authorizeWrite(to: key.repo)
         guard !key.name.isEmpty else { throw SpileError.domain("branch must be specified") }
         if handle == nil, let known = heads.entry(key) {
             try known.branch.refuseOutput(for: principal)
+            try terms.expectedHead?.check(known.head.key.id, "the head of branch \(key)")
             if known.head.isOpen { throw SpileError.parentUnfinished(known.head.key) }
             return (known.branch, known.head)
         }
@@ -54,6 +63,7 @@ extension HistoryTransaction {
                 repo: repo.id, key: key, createdAt: now, updatedAt: now, createdBy: principal.name)
             branch.id = try catalog.insert(branch)
         }
+        try checkHead(of: branch, terms)
         let parent: CommitRecord? =
             if let handle {
                 try parentCommit(CommitHandle(repo: key.repo, branch: handle.branch, id: handle.id))

@@ -9,13 +9,18 @@ extension HistoryTransaction {
     /// at once. `prepared`: what ``History/prepareFinish(_:error:)`` has made; what is missing there, or has moved
     /// since, is made here.
     package func finishCommit(
-        _ handle: CommitHandle, description: String, error: String, force: Bool, prepared: FinishPreparation? = nil
+        _ handle: CommitHandle, description: String, error: String, force: Bool, _ terms: WriteTerms = WriteTerms(),
+        prepared: FinishPreparation? = nil
     ) throws -> CommitRecord {
         var commit = try catalog.existingCommit(handle)
         try authorizeWrite(to: commit.key.repo)
+        if let known = try finishedBefore(commit, handle, terms) { return known }
         guard commit.isOpen else { throw SpileError.alreadyFinished(commit.key) }
         try refuseTransformOutput(commit, force: force)
+        try checkParent(of: commit, terms)
+        try remember(terms, .finish, commit)
         commit.finishing = now
+        commit.metadata = try terms.merged(over: commit.metadata)
         if !description.isEmpty { commit.description = description }
         if error.isEmpty {
             let base = try catalog.base(from: commit.parent)

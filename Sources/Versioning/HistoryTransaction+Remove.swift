@@ -118,7 +118,12 @@ extension HistoryTransaction {
         }
         var replacements: [Int64: CommitRecord] = [:]
         // Newest first: a head that moves to a parent which goes as well moves on with that.
-        for commit in affected.reversed() { try take(commit, &replacements) }
+        for commit in affected.reversed() {
+            if removal == .drop, let branch = commit.branch {
+                try catalog.deleteIdempotencyRecords(branch: branch, commit: commit.sequence)
+            }
+            try take(commit, &replacements)
+        }
     }
 
     /// `heirs`: the children that stay, and the commits not finished that inherit through a child in error, which
@@ -144,6 +149,8 @@ extension HistoryTransaction {
             try catalog.update(child)
         }
         let heads = try branches(at: commit)
+        // What a branch no longer holds may be written to it again.
+        for branch in heads { try catalog.deleteIdempotencyRecords(branch: branch.id, after: commit.parent ?? 0) }
         if let parent = commit.parent, !heads.isEmpty, try catalog.knownCommit(parent).isForgotten {
             throw SpileError.forgottenHead(commit.key)
         }

@@ -4,7 +4,7 @@ import Storage
 /// One ModifyFile stream (`pfs.md` §4.6): collects changes, then makes them one layer of an open commit or one commit
 /// of its own, whole or not at all.
 ///
-/// Owned by one task; calls block on disk. Nothing is visible before ``finish(metadata:)`` returns, and dropping an
+/// Owned by one task; calls block on disk. Nothing is visible before ``finish()`` returns, and dropping an
 /// upload leaves only bytes that nothing refers to.
 package final class Upload: FileOperations {
     enum Target: Sendable {
@@ -15,17 +15,24 @@ package final class Upload: FileOperations {
     package let history: History
     package let principal: Principal
     private let target: Target
+    private let terms: WriteTerms
     package let changes: ChangeWriter
     private var isDone = false
 
     /// Decides where the stream goes; throws at once what could only fail at the end.
-    package init(to handle: CommitHandle, in history: History, as principal: Principal) throws {
+    ///
+    /// A stream with a key may come again when the commit that it names is finished: that is found out at the end.
+    package init(
+        to handle: CommitHandle, in history: History, as principal: Principal, _ terms: WriteTerms = WriteTerms()
+    ) throws {
         self.history = history
         self.principal = principal
+        self.terms = terms
+        let isKeyed = terms.key != nil
         if let known = try Self.knownTarget(handle, history.heads, principal) {
             target = known
         } else {
-            target = try history.read { try Self.authorize(Self.target(handle, $0), $0, principal) }
+            target = try history.read { try Self.authorize(Self.target(handle, isKeyed, $0), $0, principal) }
         }
         changes = history.store.beginChanges()
     }
@@ -33,9 +40,9 @@ package final class Upload: FileOperations {
     deinit { if !isDone { changes.abandon() } }
 
     /// Makes the changes durable and visible and returns the commit that holds them.
-    package func finish(metadata: [String: String] = [:]) async throws -> CommitKey {
+    package func finish() async throws -> CommitKey {
         isDone = true
-        return try await history.lay(try changes.finish(), over: target, metadata: metadata, as: principal)
+        return try await history.lay(try changes.finish(), over: target, terms, as: principal)
     }
 
     // MARK: Choosing the target (`pfs.md` §4.6.1)
@@ -52,7 +59,9 @@ package final class Upload: FileOperations {
         return .newCommit(known.branch.key)
     }
 
-    private static func target(_ handle: CommitHandle, _ catalog: any CatalogReader) throws -> Target {
+    private static func target(
+        _ handle: CommitHandle, _ isKeyed: Bool, _ catalog: any CatalogReader
+    ) throws -> Target {
         var handle = handle
         if handle.branch == "", !handle.id.isEmpty, CommitID(handle.id) == nil, NameRules.isPlain(handle.id) {
             handle = CommitHandle(repo: handle.repo, branch: handle.id)
@@ -66,7 +75,10 @@ package final class Upload: FileOperations {
             return .newCommit(branch)
         }
         if commit.isOpen { return .openCommit(commit.key) }
-        guard handle.id.isEmpty, let branch else { throw SpileError.alreadyFinished(commit.key) }
+        guard handle.id.isEmpty, let branch else {
+            if isKeyed { return .openCommit(commit.key) }
+            throw SpileError.alreadyFinished(commit.key)
+        }
         return .newCommit(branch)
     }
 

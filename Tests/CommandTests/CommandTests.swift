@@ -51,6 +51,9 @@ import Testing
         "put file r@b --rpc-timeout 3s --progress=false",
         "get file r@b:/x", "get file r@b:/x -r -o d --progress --offset 5 --retry --project p",
         "start commit r@b", "start commit r@b -p x -m y --description z --project p",
+        "put file r@b --metadata a=1 --metadata -b=2 --idempotency-key k --expected-head none",
+        "start commit r@b --metadata a=1 --idempotency-key k --expected-head=",
+        "finish commit r@b --metadata a=1,2 --idempotency-key k --expected-head x",
         "finish commit r@b", "finish commit r@b -m y --description z -f --project p",
     ])
     func `a command read without the parser holds what the parser would give it`(line: String) throws {

@@ -183,6 +183,32 @@ private final class Scene: Sendable {
         _ = try await scene.startCommit(as: second)
     }
 
+    @Test func aLaunchFindsThePositionOfTheNewestGoodCommit() async throws {
+        try await scene.create()
+        #expect(try scene.ledger.position(of: scene.pipeline) == SpoutPosition())
+        let first = try await scene.launch()
+        let output = CommitHandle(scene.key.repo(.user).branch("master"))
+        func write(_ offset: String) async throws -> CommitKey {
+            try await Upload(to: output, in: scene.history, as: first, WriteTerms(metadata: ["offset": offset]))
+                .finish()
+        }
+        _ = try await write("1")
+        let good = try await write("2")
+        let expected = SpoutPosition(commit: good.id, metadata: ["offset": "2"])
+        #expect(try scene.ledger.position(of: scene.pipeline) == expected)
+        // What is open does not count, and neither does what the next launch finds open.
+        _ = try await scene.startCommit(as: first)
+        _ = try await write("3")
+        #expect(try scene.ledger.position(of: scene.pipeline) == expected)
+        _ = try await scene.launch()
+        #expect(try scene.ledger.position(of: scene.pipeline) == expected)
+        // Stop and start add a commit of the server's.
+        try await scene.manager.stop(scene.key, mustExist: true, as: scene.user)
+        try await scene.manager.start(scene.key, as: scene.user)
+        #expect(try scene.commits().last?.key.id != good.id)
+        #expect(try scene.ledger.position(of: scene.pipeline) == expected)
+    }
+
     @Test func theEndOfALaunchFencesItAndClosesItsCommits() async throws {
         try await scene.create()
         let launch = try await scene.launch()

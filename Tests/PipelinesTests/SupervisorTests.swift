@@ -70,6 +70,8 @@ private struct Scene: Sendable {
 @Suite(.timeLimit(.minutes(15))) struct SupervisorTests {
     @Test func aPipelineOfTheCatalogIsLaunchedWithAllItNeeds() async throws {
         let scene = Scene()
+        let position = SpoutPosition(commit: CommitID(randomHigh: 1, randomLow: 2), metadata: ["b": "\"2\"", "a": "1"])
+        scene.ledger.set(position, of: scene.key)
         scene.ledger.put(scene.pipeline())
         try await scene.run { scene in
             let (_, order) = await scene.launcher.starts.next()
@@ -87,7 +89,11 @@ private struct Scene: Sendable {
             let token = try #require(environment["PACH_PYTHON_AUTH_TOKEN"])
             #expect(token.hasPrefix("launch-") && token.count == 39)
             #expect(scene.ledger.launch(scene.key)?.tokenHash == Scene.digest(Array(token.utf8)))
-            #expect(order.fileVariables.map(\.name) == ["PACH_CONFIG"])
+            #expect(order.fileVariables.map(\.name) == ["PACH_CONFIG", "SPILE_RESUME_FILE"])
+            #expect(order.fileVariables.map(\.path) == order.files.map(\.path))
+            #expect(
+                String(decoding: order.files[1].bytes, as: UTF8.self)
+                    == #"{"commit":"\#(position.commit!)","metadata":{"a":"1","b":"\"2\""}}"#)
             #expect(
                 String(decoding: order.files[0].bytes, as: UTF8.self) == """
                     {"v2":{"active_context":"default","contexts":{"default":{"pachd_address":"grpc://127.0.0.1:1650",\

@@ -16,6 +16,10 @@ enum SQLiteSchema {
             try database.execute(sql: fileSets)
             try database.execute(sql: "PRAGMA user_version = 3")
         }
+        migrator.registerMigration("4 idempotency keys") { database in
+            try database.execute(sql: idempotencyKeys)
+            try database.execute(sql: "PRAGMA user_version = 4")
+        }
         return migrator
     }
 

@@ -96,6 +96,9 @@ package protocol CatalogReader {
     /// File sets that have a row, in the order of their ids, from the first behind `cursor` on.
     func fileSets(beyond cursor: FileSetID?, limit: Int) throws -> [FileSetRecord]
     func cacheEntry(_ key: String) throws -> CacheRecord?
+
+    /// What is known of a key on a branch.
+    func idempotencyRecord(branch: Int64, operation: KeyedOperation, key: String) throws -> IdempotencyRecord?
 }
 
 /// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
@@ -158,4 +161,16 @@ package protocol CatalogWriter: CatalogReader {
     func deleteCacheEntries(tagPrefix prefix: String) throws
     /// Deletes the entries that were not used for longest until there are at most `count`.
     func trimCache(to count: Int) throws
+
+    /// Inserts, or replaces the one of the same branch, operation and key; returns its number: one more than the
+    /// highest of the branch. A branch that has no row throws. Deleting the branch deletes it.
+    func put(_ record: IdempotencyRecord) throws -> Int64
+    /// Looks at the `limit` records of a branch with the lowest numbers up to `number`, and deletes those that are
+    /// older than `instant` or have a number up to `floor`.
+    func trimIdempotencyRecords(
+        branch: Int64, upTo number: Int64, olderThan instant: Instant, orUpTo floor: Int64, limit: Int) throws
+    /// Deletes what is known of writes to one commit.
+    func deleteIdempotencyRecords(branch: Int64, commit sequence: Int64) throws
+    /// Deletes what is known of commits made after one, of all operations.
+    func deleteIdempotencyRecords(branch: Int64, after sequence: Int64) throws
 }

@@ -32,15 +32,21 @@ package struct LaunchPlan: Sendable {
     package var epoch: Int64
     package var token: String
     package var site: LaunchSite
+    /// Where an earlier launch got to.
+    package var position: SpoutPosition
 
     /// What every launch's token begins with.
     package static let tokenPrefix = "launch-"
 
-    package init(pipeline: PipelineRecord, epoch: Int64, token: String, site: LaunchSite) throws(SpileError) {
+    package init(
+        pipeline: PipelineRecord, epoch: Int64, token: String, site: LaunchSite,
+        position: SpoutPosition = SpoutPosition()
+    ) throws(SpileError) {
         self.pipeline = pipeline
         self.epoch = epoch
         self.token = token
         self.site = site
+        self.position = position
         spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
     }
 
@@ -67,8 +73,13 @@ package struct LaunchPlan: Sendable {
             standardInput: lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8),
             environment: environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             workingDirectory: transform?.workingDirectory ?? "", user: transform?.user ?? "",
-            files: [(path: Self.configFile, bytes: Array(config.text.utf8), mode: 0o600)],
-            fileVariables: [(name: "PACH_CONFIG", path: Self.configFile)], output: output)
+            files: [
+                (path: Self.configFile, bytes: Array(config.text.utf8), mode: 0o600),
+                (path: Self.resumeFile, bytes: Array(position.json.text.utf8), mode: 0o600),
+            ],
+            fileVariables: [
+                (name: "PACH_CONFIG", path: Self.configFile), (name: "SPILE_RESUME_FILE", path: Self.resumeFile),
+            ], output: output)
     }
 
     /// The port that the code serves, if it does (`pps.md` §4.2).
@@ -80,6 +91,7 @@ package struct LaunchPlan: Sendable {
     }
 
     private static let configFile = "config.json"
+    private static let resumeFile = "resume.json"
 
     /// Basics, then what the spec sets, then what the contract fixes: later ones win.
     package var environment: [String: String] {

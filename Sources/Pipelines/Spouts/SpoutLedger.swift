@@ -15,6 +15,8 @@ package protocol SpoutLedger: Sendable {
     func beginLaunch(
         of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
     ) async throws -> (pipeline: PipelineRecord, epoch: Int64)
+    /// Where the launches before got to. Blocks; to be asked when they are fenced.
+    func position(of pipeline: PipelineRecord) throws -> SpoutPosition
     /// Records where a launch runs.
     func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws
     /// Makes the token of the last launch worthless and finishes what it left open as error commits.
@@ -54,6 +56,10 @@ package struct HistoryLedger: SpoutLedger {
                     startedAt: transaction.now, failures: failures))
             return (pipeline, epoch)
         }
+    }
+
+    package func position(of pipeline: PipelineRecord) throws -> SpoutPosition {
+        try history.read { try SpoutPosition(of: pipeline, in: $0) }
     }
 
     package func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws {

@@ -36,7 +36,8 @@ struct SpoutRun: Sendable {
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
             of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
         let plan = try LaunchPlan(
-            pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site)
+            pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site,
+            position: try supervisor.ledger.position(of: pipeline))
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
         let (logs, key) = (supervisor.logs, key)
         let order = plan.order { output in

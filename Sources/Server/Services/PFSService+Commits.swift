@@ -11,9 +11,9 @@ extension PFSService {
             guard let commit = outcome.commit else { throw SpileError.bug("a started commit has no name") }
             return commit
         }
-        routes.unary(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
-            try await transactions.perform(.with { $0.finishCommit = request }, call)
-            return Google_Protobuf_Empty()
+        routes.unaryReply(Method.FinishCommit.descriptor) { (request: PfsV2_FinishCommitRequest, call) in
+            let outcome = try await transactions.perform(.with { $0.finishCommit = request }, call)
+            return Reply(message: Google_Protobuf_Empty(), headers: outcome.finished?.header ?? [:])
         }
         routes.wait(Method.InspectCommit.descriptor) { (request: PfsV2_InspectCommitRequest, _) in
             let handle = try Self.handle(request.hasCommit, request.commit)

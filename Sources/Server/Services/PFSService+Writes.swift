@@ -6,24 +6,24 @@ import Versioning
 
 extension PFSService {
     func registerWrites(in routes: inout Routes) {
-        routes.clientStream(Method.ModifyFile.descriptor) {
+        routes.clientStreamReply(Method.ModifyFile.descriptor) {
             (messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, call) in
-            try await modify(messages, call)
-            return Google_Protobuf_Empty()
+            let commit = try await modify(messages, call)
+            return Reply(message: Google_Protobuf_Empty(), headers: commit.header)
         }
     }
 
     /// Reads one message after the other: a slow disk slows the client, and memory holds one message.
     private func modify(
         _ messages: RPCAsyncSequence<PfsV2_ModifyFileRequest, any Error>, _ call: Call
-    ) async throws {
+    ) async throws -> CommitKey {
         var upload: Upload?
         for try await message in messages {
             guard let upload else {
                 guard case .setCommit(let commit) = message.body else {
                     throw SpileError.invalid("first message must be a commit")
                 }
-                upload = try Upload(to: try CommitHandle(commit), in: history, as: call.principal)
+                upload = try Upload(to: try CommitHandle(commit), in: history, as: call.principal, call.terms)
                 continue
             }
             try await apply(message, to: upload, call)
@@ -32,7 +32,7 @@ extension PFSService {
         // marked so, and what has come in whole is kept.
         try checkIsWanted(call)
         guard let upload else { throw SpileError.invalid("first message must be a commit") }
-        _ = try await upload.finish()
+        return try await upload.finish()
     }
 
     private func checkIsWanted(_ call: Call) throws {

@@ -8,6 +8,8 @@ struct TransactionStep: Sendable {
     struct Outcome: Sendable {
         /// The commit that the request opened.
         var commit: PfsV2_Commit?
+        /// The commit that the request finished.
+        var finished: CommitKey?
         /// Whether there was a repo to delete.
         var deleted = false
     }
@@ -31,16 +33,16 @@ extension TransactionStep {
     /// Blocks.
     init(
         _ request: TransactionV2_TransactionRequest, _ pipelines: PipelineManager, _ history: History,
-        as principal: Principal
+        as principal: Principal, _ terms: WriteTerms = WriteTerms()
     ) throws {
         if request.hasCreateRepo {
             self = try Self.createRepo(request.createRepo)
         } else if request.hasDeleteRepo {
             self = try Self.deleteRepo(request.deleteRepo)
         } else if request.hasStartCommit {
-            self = try Self.startCommit(request.startCommit, history)
+            self = try Self.startCommit(request.startCommit, history, terms)
         } else if request.hasFinishCommit {
-            self = try Self.finishCommit(request.finishCommit, history)
+            self = try Self.finishCommit(request.finishCommit, history, terms)
         } else if request.hasSquashCommitSet {
             self = try Self.squash(request.squashCommitSet)
         } else if request.hasCreateBranch {
@@ -73,25 +75,28 @@ extension TransactionStep {
         }
     }
 
-    private static func startCommit(_ request: PfsV2_StartCommitRequest, _ history: History) throws -> TransactionStep {
+    private static func startCommit(
+        _ request: PfsV2_StartCommitRequest, _ history: History, _ terms: WriteTerms
+    ) throws -> TransactionStep {
         let key = try BranchKey(request.branch)
         let parent = request.hasParent ? try PFSService.parent(request.parent, of: key).map(history.pinned) : nil
         return TransactionStep { transaction in
-            let commit = try transaction.startCommit(on: key, parent: parent, description: request.description_p)
+            let commit = try transaction.startCommit(
+                on: key, parent: parent, description: request.description_p, terms)
             return Outcome(commit: commit.key.message)
         }
     }
 
     private static func finishCommit(
-        _ request: PfsV2_FinishCommitRequest, _ history: History
+        _ request: PfsV2_FinishCommitRequest, _ history: History, _ terms: WriteTerms
     ) throws -> TransactionStep {
         let handle = try history.pinned(try PFSService.handle(request.hasCommit, request.commit))
         let prepared = try history.prepareFinish(handle, error: request.error)
         return TransactionStep { transaction in
-            _ = try transaction.finishCommit(
-                handle, description: request.description_p, error: request.error, force: request.force,
+            let commit = try transaction.finishCommit(
+                handle, description: request.description_p, error: request.error, force: request.force, terms,
                 prepared: prepared)
-            return Outcome()
+            return Outcome(finished: commit.key)
         }
     }
 

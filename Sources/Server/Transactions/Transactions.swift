@@ -13,8 +13,11 @@ struct Transactions: Sendable {
     /// What a request gives: at once, or as its trial run in a transaction foretells.
     @discardableResult
     func perform(_ request: TransactionV2_TransactionRequest, _ call: Call) async throws -> TransactionStep.Outcome {
-        if let id = try call.transactionID() { return try await append(request, to: id, call) }
-        let step = try TransactionStep(request, pipelines, history, as: call.principal)
+        if let id = try call.transactionID() {
+            guard call.terms.isEmpty else { throw Self.termsInTransaction(id) }
+            return try await append(request, to: id, call)
+        }
+        let step = try TransactionStep(request, pipelines, history, as: call.principal, call.terms)
         let outcome = try await history.transact(as: call.principal) { try step.run(in: $0) }
         if let pipeline = step.pipeline { pipelines.changed(pipeline) }
         return outcome
@@ -62,6 +65,13 @@ struct Transactions: Sendable {
         SpileError(
             .aborted, "transaction could not be modified due to concurrent modifications: \(id)",
             remedy: "append one request after the other, then retry")
+    }
+
+    /// What a transaction collects are messages: headers would be lost.
+    private static func termsInTransaction(_ id: CommitID) -> SpileError {
+        .invalid(
+            "transaction \(id) takes no commit metadata, idempotency key or expected head",
+            remedy: "make the call outside of it, or leave the headers out")
     }
 
     /// Carries out a stored transaction.

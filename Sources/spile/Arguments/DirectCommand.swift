@@ -73,6 +73,7 @@ extension PutFile.Order {
         progress = form.toggle("progress")
         fullPath = form.has("full-path")
         untar = form.has("untar")
+        write = WriteFlags(form: form)
         scope = Scope(form: form)
     }
 }
@@ -97,6 +98,7 @@ extension StartCommit.Order {
         parent = form.value("parent")
         message = form.value("message") ?? ""
         description = form.value("description") ?? ""
+        write = WriteFlags(form: form)
         scope = Scope(form: form)
     }
 }
@@ -107,6 +109,7 @@ extension FinishCommit.Order {
         commit = form.operands[0]
         message = form.value("message") ?? ""
         description = form.value("description") ?? ""
+        write = WriteFlags(form: form)
         force = form.has("force")
         scope = Scope(form: form)
     }

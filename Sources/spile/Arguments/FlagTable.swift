@@ -39,13 +39,15 @@ enum FlagTable {
     /// `--no-pager` is in no list below and is dropped wherever it stands.
     static let harmless = ["no-pager", "full-timestamps", "progress"]
 
-    /// Shorthand used below: P project, RO raw output, FT full timestamps, AP all projects, SPEC a pipeline's spec.
+    /// Shorthand used below: P project, RO raw output, FT full timestamps, AP all projects, SPEC a pipeline's spec,
+    /// W what a write says beside its files.
     private static func group(_ word: Substring) -> String? {
         switch word {
         case "P": "project="
         case "RO": "raw output:o="
         case "FT": "full-timestamps"
         case "AP": "all-projects:A"
+        case "W": "metadata= idempotency-key= expected-head="
         case "SPEC": "file:f= jsonnet= arg= push-images:p registry:r= username:u= dry-run"
         default: nil
         }
@@ -57,7 +59,7 @@ enum FlagTable {
             "put file",
             """
             file:f= input-file:i= recursive:r compress:c parallelism:p= append:a progress? full-path untar \
-            overwrite:o P
+            overwrite:o W P
             """
         ),
         ("get file", "recursive:r output:o= progress? offset= retry P"),
@@ -68,8 +70,8 @@ enum FlagTable {
         ("copy file", "append:a src-project= dest-project= P"),
         ("delete file", "recursive:r P"),
 
-        ("start commit", "parent:p= message:m= description= P"),
-        ("finish commit", "message:m= description= force:f P"),
+        ("start commit", "parent:p= message:m= description= W P"),
+        ("finish commit", "message:m= description= force:f W P"),
         ("inspect commit", "RO FT P"),
         ("list commit", "from:f= number:n= all expand:x origin= RO FT P"),
         ("wait commit", "RO FT P"),
@@ -127,6 +129,7 @@ enum FlagTable {
             pipeline:p= job:j= datum= inputs= master worker raw follow:f tail:t= since= P
             """
         ),
+        ("position", "RO P"),
         ("create secret", "file:f="),
         ("list secret", ""),
         ("inspect secret", ""),

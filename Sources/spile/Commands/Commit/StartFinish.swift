@@ -9,6 +9,7 @@ struct StartCommit: AsyncParsableCommand {
                 Puts go into it until it is finished; without an open commit each put makes one of its own.
 
                   \(Program.name) start commit logs@master
+                  \(Program.name) start commit logs@master --expected-head none     fail if it has a commit
                 """)
     }
 
@@ -21,12 +22,14 @@ struct StartCommit: AsyncParsableCommand {
     var message = ""
     @Option(name: .customLong("description"), parsing: .unconditional, help: "The same as --message.")
     var description = ""
+    @OptionGroup var write: WriteOptions
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
     var order: Order {
         Order(
-            branch: branch, parent: parent, message: message, description: description, scope: Scope(project, global))
+            branch: branch, parent: parent, message: message, description: description, write: write.flags,
+            scope: Scope(project, global))
     }
 
     func run() async throws { try await order.run() }
@@ -39,12 +42,14 @@ extension StartCommit {
         var parent: String?
         var message: String
         var description: String
+        var write: WriteFlags
         var scope: Scope
     }
 }
 
 extension StartCommit.Order {
     func run() async throws {
+        let headers = try write.headers()
         let session = try await scope.open(Session.Options(joinsTransaction: true))
         let name = scope.name(session)
         let reference = try Reference.branch(branch, project: name)
@@ -56,7 +61,7 @@ extension StartCommit.Order {
             request.parent = try Reference.commit("\(reference.project)/\(reference.repo)@\(parent)", project: name)
                 .wireCommit
         }
-        let commit = try await session.pfs.startCommit(request)
+        let commit = try await session.pfs.startCommit(request, metadata: headers)
         session.noteTransaction()
         try Console.line(commit.id)
     }
@@ -66,7 +71,10 @@ struct FinishCommit: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "commit", abstract: "Close a commit: what it holds never changes again.",
-            discussion: "  \(Program.name) finish commit logs@master")
+            discussion: """
+                  \(Program.name) finish commit logs@master
+                  \(Program.name) finish commit logs@master --metadata offset=7 --idempotency-key batch-7
+                """)
     }
 
     @Argument(help: "<repo>@<branch-or-commit>")
@@ -78,11 +86,14 @@ struct FinishCommit: AsyncParsableCommand {
     var description = ""
     @Flag(name: [.customLong("force"), .customShort("f")], help: "Finish it also where others are waited for.")
     var force = false
+    @OptionGroup var write: WriteOptions
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
     var order: Order {
-        Order(commit: commit, message: message, description: description, force: force, scope: Scope(project, global))
+        Order(
+            commit: commit, message: message, description: description, force: force, write: write.flags,
+            scope: Scope(project, global))
     }
 
     func run() async throws { try await order.run() }
@@ -95,20 +106,22 @@ extension FinishCommit {
         var message: String
         var description: String
         var force: Bool
+        var write: WriteFlags
         var scope: Scope
     }
 }
 
 extension FinishCommit.Order {
     func run() async throws {
+        let headers = try write.headers()
         let session = try await scope.open(Session.Options(joinsTransaction: true))
         let reference = try Reference.commit(commit, project: scope.name(session))
-        _ = try await session.pfs.finishCommit(
-            .with {
-                $0.commit = reference.wireCommit
-                $0.description_p = description.isEmpty ? message : description
-                $0.force = force
-            })
+        let request = PfsV2_FinishCommitRequest.with {
+            $0.commit = reference.wireCommit
+            $0.description_p = description.isEmpty ? message : description
+            $0.force = force
+        }
+        _ = try await session.pfs.finishCommit(request, metadata: headers)
         session.noteTransaction()
     }
 }

@@ -15,6 +15,10 @@ struct PutFile: AsyncParsableCommand {
                   \(Program.name) put file logs@master:/2026/ -f notes.txt     the file /2026/notes.txt
                   \(Program.name) put file -r logs@master:/all -f folder       what is in the folder, below /all
                   \(Program.name) put file logs@master -f https://host/a.csv   the server fetches it
+
+                With the position of the source in the commit and a key for the retry nothing comes twice:
+
+                  \(Program.name) put file logs@master:/7 -f batch --metadata offset=7 --idempotency-key batch-7
                 """)
     }
 
@@ -57,13 +61,15 @@ struct PutFile: AsyncParsableCommand {
     @Flag(name: [.customLong("overwrite"), .customShort("o")], help: .hidden)
     var overwrite = false
 
+    @OptionGroup var write: WriteOptions
     @OptionGroup var project: ProjectOption
     @OptionGroup var global: GlobalOptions
 
     var order: Order {
         Order(
             target: target, file: file, inputFile: inputFile, recursive: recursive, compress: compress, append: append,
-            progress: progress, fullPath: fullPath, untar: untar, scope: Scope(project, global))
+            progress: progress, fullPath: fullPath, untar: untar, write: write.flags,
+            scope: Scope(project, global))
     }
 
     func run() async throws { try await order.run() }
@@ -81,13 +87,15 @@ extension PutFile {
         var progress: Bool?
         var fullPath: Bool
         var untar: Bool
+        var write: WriteFlags
         var scope: Scope
     }
 }
 
 extension PutFile.Order {
     func run() async throws {
-        // Sources are looked at before the server is: a misspelt name fails at once.
+        // Flags and sources are looked at before the server is: a misspelt name fails at once.
+        let headers = try write.headers()
         let path = try Reference.file(target, project: "default").path ?? ""
         let plan = try PutPlan(
             PutPlan.Request(
@@ -105,7 +113,7 @@ extension PutFile.Order {
         let total = sizes.contains { $0 == nil } ? nil : Int64(sizes.reduce(0) { $0 + ($1 ?? 0) })
         let bar = Progress(reference.description, total: total, wanted: progress)
         let upload = Upload(commit: reference.wireCommit, plan: plan, append: append, progress: bar)
-        try await upload.run(session, compress: compress)
+        try await upload.run(session, compress: compress, headers)
     }
 
     private func sources() throws -> [String] {

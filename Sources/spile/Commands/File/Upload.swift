@@ -42,12 +42,12 @@ final class Upload: Sendable {
     }
 
     /// Sends everything and waits until it is durable. Throws the server's own words, with the file and byte reached.
-    func run(_ session: Session, compress: Bool) async throws {
+    func run(_ session: Session, compress: Bool, _ headers: Metadata) async throws {
         var options = CallOptions.defaults
         if compress { options.compression = .gzip }
         defer { progress.finish() }
         do {
-            _ = try await session.pfs.modifyFile(options: options) { writer in
+            _ = try await session.pfs.modifyFile(metadata: headers, options: options) { writer in
                 try await self.produce(writer)
             }
         } catch let error as RPCError {

@@ -1,0 +1,72 @@
+import Core
+import GRDB
+
+extension SQLiteSchema {
+    /// Only calls with a key touch these tables. `number` orders the keys of a branch by age.
+    static let idempotencyKeys = """
+        CREATE TABLE idempotency_keys (
+            branch INTEGER NOT NULL REFERENCES branches (id) ON DELETE CASCADE,
+            operation INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            "commit" BLOB NOT NULL,
+            done_at INTEGER NOT NULL,
+            PRIMARY KEY (branch, operation, key)
+        ) WITHOUT ROWID;
+        CREATE INDEX idempotency_keys_by_number ON idempotency_keys (branch, number);
+        """
+}
+
+extension SQLiteTransaction {
+    func idempotencyRecord(branch: Int64, operation: KeyedOperation, key: String) throws -> IdempotencyRecord? {
+        try row(
+            """
+            SELECT sequence, "commit", done_at FROM idempotency_keys WHERE branch = ? AND operation = ? AND key = ?
+            """,
+            [branch, operation.rawValue, key]
+        ).map { row in
+            IdempotencyRecord(
+                branch: branch, operation: operation, key: key, sequence: row[0],
+                commit: try SQLiteRows.commitID(row[1]), doneAt: Instant(nanoseconds: row[2]))
+        }
+    }
+
+    func put(_ record: IdempotencyRecord) throws -> Int64 {
+        let last = try integers(
+            "SELECT number FROM idempotency_keys WHERE branch = ? ORDER BY number DESC LIMIT 1", [record.branch])
+        let number = (last.first ?? 0) + 1
+        try run(
+            """
+            INSERT OR REPLACE INTO idempotency_keys (branch, operation, key, number, sequence, "commit", done_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                record.branch, record.operation.rawValue, record.key, number, record.sequence,
+                SQLiteRows.blob(record.commit), record.doneAt.nanoseconds,
+            ])
+        return number
+    }
+
+    func trimIdempotencyRecords(
+        branch: Int64, upTo number: Int64, olderThan instant: Instant, orUpTo floor: Int64, limit: Int
+    ) throws {
+        try run(
+            """
+            DELETE FROM idempotency_keys WHERE branch = ? AND number IN (
+                SELECT number FROM idempotency_keys WHERE branch = ? AND number <= ? ORDER BY number LIMIT ?)
+            AND (done_at < ? OR number <= ?)
+            """,
+            [branch, branch, number, limit, instant.nanoseconds, floor])
+    }
+
+    func deleteIdempotencyRecords(branch: Int64, commit sequence: Int64) throws {
+        try run(
+            "DELETE FROM idempotency_keys WHERE branch = ? AND sequence = ? AND operation = ?",
+            [branch, sequence, KeyedOperation.write.rawValue])
+    }
+
+    func deleteIdempotencyRecords(branch: Int64, after sequence: Int64) throws {
+        try run("DELETE FROM idempotency_keys WHERE branch = ? AND sequence > ?", [branch, sequence])
+    }
+}
