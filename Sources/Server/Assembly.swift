@@ -44,7 +44,9 @@ final class Assembly: Sendable {
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history),
-            launcher: try ProcessLauncher(root: folder.launches, logger: logger), logs: logs,
+            launcher: try options.launchers.make(
+                processes: folder.launches, containers: folder.containers, host: options.host, logger: logger),
+            logs: logs,
             options: Supervisor.Options(grace: options.grace),
             world: Supervisor.World(
                 clock: clock, randomness: randomness, sha256: Hashing.sha256,

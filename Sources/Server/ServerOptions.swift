@@ -20,11 +20,13 @@ package struct ServerOptions: Sendable {
     package var fileURLFolders: [String]
     /// Seconds between two looks for garbage; nil never looks.
     package var garbageInterval: Double?
+    /// What runs users' code.
+    package var launchers: LauncherOptions
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
-        garbageInterval: Double? = 600
+        garbageInterval: Double? = 600, launchers: LauncherOptions = LauncherOptions()
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -35,6 +37,7 @@ package struct ServerOptions: Sendable {
         self.threads = threads
         self.garbageInterval = garbageInterval
         self.fileURLFolders = fileURLFolders
+        self.launchers = launchers
     }
 }
 

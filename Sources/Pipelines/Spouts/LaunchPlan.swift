@@ -56,19 +56,37 @@ package struct LaunchPlan: Sendable {
             return "autoscaling must be true when max_expected_uptime is non-zero"
         }
         if spec.transform?.command.isEmpty ?? true { return "nothing to run: no transform.cmd" }
+        if let name = spec.launcherName, LauncherKind(rawValue: name) == nil {
+            return "metadata.annotations: there is no launcher \"\(name)\", only "
+                + LauncherKind.allCases.map(\.rawValue).joined(separator: " and ")
+        }
         return nil
     }
 
     package func order(output: @escaping @Sendable (LaunchOutput) -> Void) -> LaunchOrder {
         let transform = spec.transform
         let lines = transform?.standardInput ?? []
-        return LaunchOrder(
+        var order = LaunchOrder(
             pipeline: pipeline.key, epoch: epoch, command: transform?.command ?? [],
             standardInput: lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8),
             environment: environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             workingDirectory: transform?.workingDirectory ?? "", user: transform?.user ?? "",
             files: [(path: Self.configFile, bytes: Array(config.text.utf8), mode: 0o600)],
             fileVariables: [(name: "PACH_CONFIG", path: Self.configFile)], output: output)
+        order.image = image
+        order.launcher = spec.launcherName.flatMap(LauncherKind.init)
+        return order
+    }
+
+    /// The same in an image: its own variables take the place of this machine's.
+    private var image: LaunchImage {
+        var variables = (spec.transform?.environment ?? [:]).merging(fixedEnvironment) { $1 }
+        if let path = spec.transform?.environment["PATH"], !path.isEmpty { variables["PATH"] = path }
+        return LaunchImage(
+            name: spec.transform?.image ?? SpecDefaults.image,
+            environment: variables.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            memoryLimit: spec.memoryLimit, processorLimit: spec.processorLimit,
+            labels: spec.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
     }
 
     private static let configFile = "config.json"
@@ -78,8 +96,12 @@ package struct LaunchPlan: Sendable {
         var result = site.baseEnvironment
         for (name, value) in spec.transform?.environment ?? [:] { result[name] = value }
         let path = result["PATH"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/bin:/usr/bin:/bin"
-        let fixed = [
-            "PATH": path + ":" + site.toolFolder,
+        result["PATH"] = path + ":" + site.toolFolder
+        return result.merging(fixedEnvironment) { $1 }
+    }
+
+    private var fixedEnvironment: [String: String] {
+        [
             "PACH_IN_WORKER": "true",
             "PACH_NAMESPACE": "default",
             "PACH_PYTHON_AUTH_TOKEN": token,
@@ -95,7 +117,6 @@ package struct LaunchPlan: Sendable {
             "PPS_WORKER_IP": "127.0.0.1",
             "PPS_WORKER_GRPC_PORT": "1080",
         ]
-        return result.merging(fixed) { $1 }
     }
 
     /// The clients' config file: only keys that the Python SDK takes.

@@ -9,6 +9,7 @@ struct ServerCommand: AsyncParsableCommand {
 
                   \(Program.name) server
                   \(Program.name) server --data /srv/spile --listen 0.0.0.0:30650
+                  \(Program.name) server --launcher container
                 """)
     }
 
@@ -35,6 +36,7 @@ struct ServerCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "How often to look for what no commit holds any more and remove it, or off.", valueName: "duration"))
     var garbageInterval = "10m"
+    @OptionGroup var launchers: LauncherFlags
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -48,7 +50,7 @@ struct ServerCommand: AsyncParsableCommand {
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, fileURLFolders: allowFileURLs,
-            garbageInterval: try Self.seconds(garbageInterval))
+            garbageInterval: try Self.seconds(garbageInterval), launchers: launchers)
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {
