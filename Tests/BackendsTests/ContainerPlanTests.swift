@@ -1,4 +1,5 @@
 import Core
+import Foundation
 import Testing
 
 @testable import Backends
@@ -47,6 +48,15 @@ import Testing
     @Test func whatOnlyPodmanKnowsIsToldToPodmanAlone() {
         #expect(Self.plan(.podman).arguments.contains("--http-proxy=false"))
         #expect(!Self.plan(.docker).arguments.contains("--http-proxy=false"))
+    }
+
+    @Test func portsArePublishedWhereTheNetworkIsNotTheHosts() {
+        var plan = Self.plan(image: { $0.port = (inside: 8000, outside: 31803) })
+        #expect(!plan.arguments.contains("--publish"))
+        plan.options.network = "bridge"
+        #expect(Self.follows("--publish", "31803:8000", in: plan.arguments))
+        plan.image.port = (inside: 0, outside: 0)
+        #expect(!plan.arguments.contains("--publish"))
     }
 
     @Test func theFoldersOfTheImagesPathComeFirst() {
@@ -109,5 +119,23 @@ import Testing
             try ContainerTool.find(nil, environment: ["PATH": "/nowhere"])
         }
         #expect("\(error)".contains("neither podman nor docker"))
+    }
+
+    @Test func aProgramIsStaticIfItNamesNoInterpreter() throws {
+        func program(segments: [UInt8]) -> [UInt8] {
+            var bytes = [UInt8](repeating: 0, count: 64)
+            bytes.replaceSubrange(0..<6, with: [0x7f, 0x45, 0x4c, 0x46, 2, 1])
+            (bytes[0x20], bytes[0x36], bytes[0x38]) = (64, 56, UInt8(segments.count))
+            return bytes + segments.flatMap { [$0] + [UInt8](repeating: 0, count: 55) }
+        }
+        let path = "/tmp/spile-elf-\(getpid())"
+        defer { unlink(path) }
+        for (bytes, isStatic) in [
+            (program(segments: [1, 2]), true), (program(segments: [1, 3, 2]), false), (Array("#!/bin/sh".utf8), nil),
+            ([UInt8](program(segments: []).prefix(20)), nil),
+        ] {
+            try PosixFiles.write(bytes, to: path, mode: 0o600)
+            #expect(ExecutableFile.isStatic(path) == isStatic)
+        }
     }
 }

@@ -23,7 +23,8 @@ enum LauncherBackend: String, CaseIterable, Sendable, CustomTestStringConvertibl
             let owner = String(folder.suffix(6))
             return try ContainerLauncher(
                 root: folder + "/runs",
-                options: ContainerOptions(pull: .never, toolBinary: "/bin/true", owner: owner),
+                options: ContainerOptions(
+                    command: ContainerTesting.command, pull: .never, toolBinary: "/bin/true", owner: owner),
                 environment: ProcessInfo.processInfo.environment, logger: logger)
         }
     }
@@ -34,19 +35,31 @@ enum ContainerTesting {
     /// A busybox without a C library.
     static let image = "localhost/spile-tests/busybox:latest"
 
-    static let isReady = run(["image", "exists", image]) == 0
+    /// `SPILE_TEST_CONTAINERS` names another command than podman, such as docker.
+    static let command = ProcessInfo.processInfo.environment["SPILE_TEST_CONTAINERS"] ?? "podman"
 
-    /// Runs podman to its end; its exit status, or nil if there is no podman.
+    static let isReady = run(["image", "inspect", image]) == 0
+
+    /// Runs the command to its end; its exit status.
     @discardableResult
-    static func run(_ arguments: [String]) -> Int32? {
+    static func run(_ arguments: [String]) -> Int32 { finish(arguments).status }
+
+    /// Runs the command to its end; the words it printed.
+    static func output(_ arguments: [String]) -> [String] {
+        finish(arguments).output.split(whereSeparator: \.isWhitespace).map(String.init)
+    }
+
+    private static func finish(_ arguments: [String]) -> (status: Int32, output: String) {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/podman")
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [command] + arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return nil }
+        guard (try? process.run()) != nil else { return (-1, "") }
+        let bytes = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return process.terminationStatus
+        return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
     }
 }
 

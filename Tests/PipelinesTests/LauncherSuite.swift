@@ -137,7 +137,8 @@ enum LauncherSuite {
             #expect(try await scene.run("kill -15 $$") == .signalled(number: 15))
         },
         LauncherRule("children go when the program ends") { scene async throws in
-            _ = try await scene.run("sh -c 'while :; do echo here; sleep 0.01; done' & sleep 0.05; exit 0")
+            _ = try await scene.run(
+                "sh -c 'while :; do echo here; touch up; sleep 0.01; done' & until [ -e up ]; do sleep 0.01; done")
             let count = scene.lines.count
             #expect(try await scene.run("exit 0") == .exited(code: 0))
             #expect(count > 0)

@@ -72,6 +72,14 @@ import Testing
         #expect(own.image?.environment.contains { $0.name == "PATH" && $0.value == "/mine" } == true)
     }
 
+    @Test func thePortOfASpoutsServiceIsTold() throws {
+        #expect(try Self.order(Self.spec()).image?.port == nil)
+        let spec = Self.spec().replacing(
+            #""spout":{}"#, with: #""spout":{"service":{"internalPort":8000,"externalPort":31803}}"#)
+        let port = try #require(try Self.order(spec).image?.port)
+        #expect(port == (8000, 31803))
+    }
+
     @Test func limitsAndLabelsComeFromTheSpec() throws {
         let spec = Self.spec(
             #","resourceLimits":{"cpu":0.5,"memory":"64Mi"},"metadata":{"labels":{"team":"b","a":"1"}}"#)

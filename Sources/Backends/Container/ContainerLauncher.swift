@@ -19,6 +19,7 @@ package final class ContainerLauncher: Launcher {
     private let toolBinary: String
     private let logger: Logger
     private let runs = Mutex<[LaunchHandle: ContainerRun]>([:])
+    private let hasWarned = Mutex(false)
 
     /// `root` must be an absolute path, and no other server may use it; it is made by the first launch. `environment`
     /// is what the tool gets: the server's own.
@@ -42,6 +43,7 @@ package final class ContainerLauncher: Launcher {
             throw SpileError(.failedPrecondition, "nothing to run in: no transform.image")
         }
         let folder = "\(root)/\(order.pipeline.project)/\(order.pipeline.name)/\(order.epoch)"
+        warnOfDynamicTool()
         do {
             try await endOthers(of: order.pipeline)
             try await BlockingThread.run { try Self.prepare(folder, for: order) }
@@ -137,15 +139,17 @@ package final class ContainerLauncher: Launcher {
 
     private func begin(_ container: String, _ plan: ContainerPlan) async throws -> LaunchHandle {
         let lines = HeldLines(plan.order.output)
-        var arguments = ["start", "--attach", "--sig-proxy=false"]
+        var arguments = ["start", "--attach"]
         if !plan.order.standardInput.isEmpty { arguments.append("--interactive") }
-        // Bytes of the input must not be taken for the keys that end an attachment.
-        if plan.flavour == .podman { arguments.append("--detach-keys=") }
+        // Bytes of the input must not be taken for the keys that end an attachment; docker looks for them in terminals
+        // only.
+        if plan.flavour == .podman { arguments += ["--sig-proxy=false", "--detach-keys="] }
         let attachment = try await tool.spawn(
             arguments + [container], input: plan.order.standardInput.isEmpty ? "/dev/null" : plan.input
         ) { lines.add($0) }
         guard try await hasStarted(container, attachment) else {
-            throw ContainerFault.error(of: "start", lines.take(), program: tool.program)
+            let answer = try? await tool.ask(["container", "inspect", "--format", "{{.State.Error}}", container])
+            throw ContainerFault.error(of: "start", lines.take() + (answer?.output ?? []), program: tool.program)
         }
         lines.release()
         let handle = LaunchHandle(container)
@@ -196,6 +200,18 @@ package final class ContainerLauncher: Launcher {
         }
         if isRunning { _ = try? await tool.ask(["kill", "--signal", "KILL", container]) }
         _ = try? await tool.ask(["rm", "--force", "--volumes", container])
+    }
+
+    /// Says once that `pachctl` will run in few images.
+    private func warnOfDynamicTool() {
+        let isFirst = hasWarned.withLock { hasWarned in
+            defer { hasWarned = true }
+            return !hasWarned
+        }
+        guard isFirst, ExecutableFile.isStatic(toolBinary) == false else { return }
+        logger.warning(
+            "pachctl in containers needs this machine's libraries: name a static program by --tool-binary",
+            metadata: ["program": "\(toolBinary)"])
     }
 
     private static func isContainer(_ handle: LaunchHandle) -> Bool {

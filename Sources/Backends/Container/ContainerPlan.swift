@@ -74,6 +74,10 @@ struct ContainerPlan {
         // An image's entry point is not used (`pps.md` §5.2).
         result += ["--entrypoint", ""]
         if flavour == .podman { result += ["--http-proxy=false"] }
+        // In the host's network the program's own port is the one that others see.
+        if let port = image.port, port.inside > 0, port.outside > 0, !["host", "none"].contains(options.network) {
+            result += ["--publish", "\(port.outside):\(port.inside)"]
+        }
         if !order.standardInput.isEmpty { result.append("--interactive") }
         if !order.user.isEmpty { result += ["--user", order.user] }
         if !order.workingDirectory.isEmpty { result += ["--workdir", order.workingDirectory] }

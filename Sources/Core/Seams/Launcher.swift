@@ -81,19 +81,23 @@ package struct LaunchImage: Sendable {
     package var processorLimit: Double?
     /// Labels of the spec's own, beside the launcher's.
     package var labels: [(name: String, value: String)]
+    /// The port that the program listens on, and the one by which others reach it, where the two can differ.
+    package var port: (inside: Int64, outside: Int64)?
     /// Credentials to pull the image with: a `config.json` as docker writes it, which is also what a pull secret of
     /// type `kubernetes.io/dockerconfigjson` holds. Empty for none.
     package var registryConfig: [UInt8]
 
     package init(
         name: String, environment: [(name: String, value: String)] = [], memoryLimit: Int64? = nil,
-        processorLimit: Double? = nil, labels: [(name: String, value: String)] = [], registryConfig: [UInt8] = []
+        processorLimit: Double? = nil, labels: [(name: String, value: String)] = [],
+        port: (inside: Int64, outside: Int64)? = nil, registryConfig: [UInt8] = []
     ) {
         self.name = name
         self.environment = environment
         self.memoryLimit = memoryLimit
         self.processorLimit = processorLimit
         self.labels = labels
+        self.port = port
         self.registryConfig = registryConfig
     }
 }

@@ -80,21 +80,25 @@ package struct LaunchPlan: Sendable {
 
     /// The same in an image: its own variables take the place of this machine's.
     private var image: LaunchImage {
-        var variables = (spec.transform?.environment ?? [:]).merging(fixedEnvironment) { $1 }
-        if let path = spec.transform?.environment["PATH"], !path.isEmpty { variables["PATH"] = path }
+        let variables = specEnvironment.merging(fixedEnvironment) { $1 }
+            .filter { $0.key != "PATH" || !$0.value.isEmpty }
         return LaunchImage(
             name: spec.transform?.image ?? SpecDefaults.image,
             environment: variables.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             memoryLimit: spec.memoryLimit, processorLimit: spec.processorLimit,
-            labels: spec.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+            labels: spec.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            port: spec.spout?.service.map { (inside: $0.internalPort, outside: $0.externalPort) })
     }
+
+    /// What the spec sets.
+    private var specEnvironment: [String: String] { spec.transform?.environment ?? [:] }
 
     private static let configFile = "config.json"
 
     /// Basics, then what the spec sets, then what the contract fixes: later ones win.
     package var environment: [String: String] {
         var result = site.baseEnvironment
-        for (name, value) in spec.transform?.environment ?? [:] { result[name] = value }
+        for (name, value) in specEnvironment { result[name] = value }
         let path = result["PATH"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/bin:/usr/bin:/bin"
         result["PATH"] = path + ":" + site.toolFolder
         return result.merging(fixedEnvironment) { $1 }
