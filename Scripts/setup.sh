@@ -5,7 +5,8 @@
 #
 #   build   what the Swift package links with
 #   demo    an MQTT broker and the Python client that the example spouts use
-#   test    protoc, and the two Python environments of the client tests (Scripts/python-env.sh)
+#   test    protoc, podman and an image for it (Scripts/test-image.sh), and the two Python environments of the client
+#           tests (Scripts/python-env.sh)
 #
 # Debian packages are installed with apt-get, as root or with sudo. Elsewhere the script says what is missing and stops.
 set -euo pipefail
@@ -55,6 +56,10 @@ need_test() {
     need protobuf-compiler has_command protoc
     need libprotobuf-dev has_header google/protobuf/wrappers.proto
     need python3-venv python3 -c 'import ensurepip, venv'
+    need podman has_command podman
+    need runc has_command runc
+    need catatonit has_command catatonit
+    need busybox-static has_command busybox
 }
 
 install_missing() {
@@ -87,4 +92,7 @@ for part in "$@"; do
     esac
 done
 install_missing
-if "$environments"; then Scripts/python-env.sh; fi
+if "$environments"; then
+    Scripts/test-image.sh
+    Scripts/python-env.sh
+fi

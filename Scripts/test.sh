@@ -3,13 +3,14 @@
 #
 # Usage: Scripts/test.sh [STEP]...     (no argument: all of them)
 #
-#   build     bin/spile, the static release binary
-#   unit      swift test
-#   wire      the wire contract against the generated messages
-#   sdk       programs of pachyderm-sdk          (they run against bin/spile, or $SPILE_BIN)
-#   legacy    programs of python-pachyderm
-#   cli       shell programs of pachctl
-#   demo      make demo for 15 seconds, and once more on the same data with its spouts killed on the way
+#   build       bin/spile, the static release binary
+#   unit        swift test
+#   wire        the wire contract against the generated messages
+#   sdk         programs of pachyderm-sdk          (they run against bin/spile, or $SPILE_BIN)
+#   legacy      programs of python-pachyderm
+#   cli         shell programs of pachctl
+#   containers  spouts in containers, where podman works
+#   demo        make demo for 15 seconds, and once more on the same data with its spouts killed on the way
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -63,7 +64,7 @@ demo() {
     return "$status"
 }
 
-(($#)) || set -- build unit wire sdk legacy cli demo
+(($#)) || set -- build unit wire sdk legacy cli containers demo
 step setup Scripts/setup.sh || finish
 
 for name in "$@"; do
@@ -75,6 +76,7 @@ for name in "$@"; do
         sdk) step sdk clients sdk Tests/clients/test_sdk*.py || true ;;
         legacy) step legacy clients legacy Tests/clients/test_legacy.py || true ;;
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
+        containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
         demo) step demo demo || true ;;
         *)
             echo "test: unknown step '$name'" >&2

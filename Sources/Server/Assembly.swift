@@ -44,7 +44,8 @@ final class Assembly: Sendable {
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history),
-            launcher: try ProcessLauncher(root: folder.launches, logger: logger),
+            launcher: try options.launchers.make(
+                processes: folder.launches, containers: folder.containers, host: options.host, logger: logger),
             ports: TCPRelays(host: options.serviceHost), logs: logs,
             options: Supervisor.Options(grace: options.grace),
             world: Supervisor.World(

@@ -22,11 +22,13 @@ package struct ServerOptions: Sendable {
     package var garbageInterval: Double?
     /// The address at which the ports of spouts' services are opened; those of type ClusterIP are on loopback anyway.
     package var serviceHost: String
+    /// What runs users' code.
+    package var launchers: LauncherOptions
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
-        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0"
+        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0", launchers: LauncherOptions = LauncherOptions()
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -38,6 +40,7 @@ package struct ServerOptions: Sendable {
         self.garbageInterval = garbageInterval
         self.fileURLFolders = fileURLFolders
         self.serviceHost = serviceHost
+        self.launchers = launchers
     }
 }
 

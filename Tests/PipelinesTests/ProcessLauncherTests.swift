@@ -10,7 +10,7 @@ import Testing
     import Musl
 #endif
 
-/// What every launcher must do, shown on processes of this machine.
+/// What the process launcher does beyond the rules of all launchers (`LauncherSuite`).
 @Suite(.timeLimit(.minutes(15))) struct ProcessLauncherTests {
     private final class Scene: Sendable {
         let folder = TemporaryFolder()
@@ -42,30 +42,6 @@ import Testing
         var lines: [String] { output.untaken.map(\.line) }
     }
 
-    @Test(arguments: [0, 1, 7, 255])
-    func exitCodesAreTold(_ code: Int32) async throws {
-        #expect(try await Scene().run("exit \(code)") == .exited(code: code))
-    }
-
-    @Test func endingSignalsAreTold() async throws {
-        #expect(try await Scene().run("kill -9 $$") == .signalled(number: 9))
-    }
-
-    @Test func linesComeByStreamAlsoTheLastWithoutItsEnd() async throws {
-        let scene = try Scene()
-        _ = try await scene.run("echo one; echo two; printf three; echo bad >&2")
-        let output = scene.output.untaken
-        #expect(output.filter { $0.stream == .standardOutput }.map(\.line) == ["one", "two", "three"])
-        #expect(output.filter { $0.stream == .standardError }.map(\.line) == ["bad"])
-    }
-
-    @Test func longLinesComeInPiecesAndBadBytesAreMended() async throws {
-        let scene = try Scene()
-        _ = try await scene.run("head -c 150000 /dev/zero | tr '\\0' x; printf '\\n\\377\\r\\n'")
-        #expect(scene.lines.map(\.count) == [65536, 65536, 18928, 1])
-        #expect(scene.lines.last == "\u{fffd}")
-    }
-
     @Test func onlyTheGivenEnvironmentIsThere() async throws {
         setenv("SPILE_TEST_SECRET", "x", 1)
         let scene = try Scene()
@@ -94,19 +70,6 @@ import Testing
         #expect(access(scene.folder.path + "/runs/default/p/1", F_OK) != 0)
     }
 
-    @Test func standardInputIsGivenOrEmpty() async throws {
-        let scene = try Scene()
-        _ = try await scene.run("cat") { $0.standardInput = Array("a\nb\n".utf8) }
-        _ = try await scene.run("cat; echo end")
-        #expect(scene.lines == ["a", "b", "end"])
-    }
-
-    @Test func theWorkingFolderOfTheSpecIsTaken() async throws {
-        let scene = try Scene()
-        _ = try await scene.run("pwd") { $0.workingDirectory = "/usr" }
-        #expect(scene.lines == ["/usr"])
-    }
-
     @Test(arguments: [
         (["no-such-program"], "", "", "transform.cmd[0]: there is no program \"no-such-program\""),
         (["/no/such"], "", "", "cannot start /no/such"),
@@ -122,29 +85,6 @@ import Testing
         }
         let error = try await #require(throws: SpileError.self) { try await scene.launcher.start(order) }
         #expect("\(error)".contains(text), "\(error)")
-    }
-
-    @Test func stopSendsTermAndLeavesTimeToFinish() async throws {
-        let scene = try Scene()
-        let handle = try await scene.launcher.start(
-            scene.order(["sh", "-c", "trap 'echo drained; exit 3' TERM; echo up; while :; do sleep 0.01; done"]))
-        #expect(await scene.output.next().line == "up")
-        #expect(await scene.launcher.isAlive(handle))
-        async let exit = scene.launcher.wait(handle)
-        await scene.launcher.stop(handle, grace: 30)
-        #expect(try await exit == .exited(code: 3))
-        #expect(scene.lines.contains("drained"))
-        #expect(await !scene.launcher.isAlive(handle))
-    }
-
-    @Test func aProgramDeafToTermIsKilledAfterTheGrace() async throws {
-        let scene = try Scene()
-        let handle = try await scene.launcher.start(
-            scene.order(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"]))
-        _ = await scene.output.next()
-        async let exit = scene.launcher.wait(handle)
-        await scene.launcher.stop(handle, grace: 0.05)
-        #expect(try await exit == .signalled(number: 9))
     }
 
     @Test func theChildrenHaveTheGraceTooWhenTheirShellEndsAtOnce() async throws {
@@ -184,20 +124,6 @@ import Testing
         #expect(await !scene.launcher.isAlive(LaunchHandle("nonsense")))
         await scene.launcher.stop(LaunchHandle("\(getpid()):1:another-boot"), grace: 0)
         await #expect(throws: SpileError.self) { try await scene.launcher.wait(LaunchHandle("1:1:x")) }
-    }
-
-    @Test func aLaterServerEndsWhatACrashLeft() async throws {
-        let scene = try Scene()
-        let handle = try await scene.launcher.start(
-            scene.order(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"]))
-        _ = await scene.output.next()
-        let later = try ProcessLauncher(
-            root: scene.folder.path + "/runs", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
-        #expect(await later.isAlive(handle))
-        await later.endLeftovers(grace: 0.05)
-        #expect(await !later.isAlive(handle))
-        #expect(try await scene.launcher.wait(handle) == .signalled(number: 9))
     }
 
     @Test(.enabled(if: geteuid() == 0)) func rootRunsCodeAsTheUserOfTheSpec() async throws {

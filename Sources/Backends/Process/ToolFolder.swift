@@ -20,7 +20,8 @@ package enum ToolFolder {
         }
     }
 
-    private static func running() throws -> String {
+    /// The running program's own file.
+    static func running() throws -> String {
         guard let path = realpath("/proc/self/exe", nil) else { throw PosixFiles.fault("find", "/proc/self/exe") }
         defer { free(path) }
         return String(cString: path)

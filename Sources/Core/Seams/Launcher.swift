@@ -18,6 +18,14 @@ package protocol Launcher: Sendable {
     /// Ends, as ``stop(_:grace:)`` does, every run that an earlier server of the same data left alive. Called once,
     /// before the first start.
     func endLeftovers(grace: Double) async
+
+    /// Whether it makes the port of an order's program reachable itself. Otherwise the program listens on this machine,
+    /// and ``ServicePorts`` pass on what comes from outside.
+    func publishesPort(of order: LaunchOrder) -> Bool
+}
+
+extension Launcher {
+    package func publishesPort(of order: LaunchOrder) -> Bool { false }
 }
 
 /// Everything a launcher needs to know of a run.
@@ -40,6 +48,10 @@ package struct LaunchOrder: Sendable {
     package var files: [(path: String, bytes: [UInt8], mode: UInt32)]
     /// Variables that hold the place of one of ``files`` as the program sees it: the launcher alone knows where.
     package var fileVariables: [(name: String, path: String)]
+    /// What a launcher with images runs the program in; a launcher that needs one refuses an order without.
+    package var image: LaunchImage?
+    /// Which launcher the pipeline asks for; nil leaves it to the server.
+    package var launcher: LauncherKind?
 
     package init(
         pipeline: PipelineKey, epoch: Int64, command: [String], standardInput: [UInt8] = [],
@@ -58,6 +70,43 @@ package struct LaunchOrder: Sendable {
         self.files = files
         self.fileVariables = fileVariables
         self.output = output
+    }
+}
+
+/// What users' code can be run as.
+package enum LauncherKind: String, Sendable, CaseIterable { case process, container }
+
+/// An image to run a program in, and how much of the machine it may use there.
+package struct LaunchImage: Sendable {
+    /// As the spec names it: `[registry/]name[:tag|@digest]`.
+    package var name: String
+    /// Laid over the image's own variables, in place of ``LaunchOrder/environment``. A PATH that stands here replaces
+    /// the image's; the launcher appends the folder where it puts `pachctl`.
+    package var environment: [(name: String, value: String)]
+    /// Bytes of memory, nil without a limit.
+    package var memoryLimit: Int64?
+    /// Processors' worth of time, nil without a limit.
+    package var processorLimit: Double?
+    /// Labels of the spec's own, beside the launcher's.
+    package var labels: [(name: String, value: String)]
+    /// What the program serves, for a launcher that publishes ports itself.
+    package var port: Exposure?
+    /// Credentials to pull the image with: a `config.json` as docker writes it, which is also what a pull secret of
+    /// type `kubernetes.io/dockerconfigjson` holds. Empty for none.
+    package var registryConfig: [UInt8]
+
+    package init(
+        name: String, environment: [(name: String, value: String)] = [], memoryLimit: Int64? = nil,
+        processorLimit: Double? = nil, labels: [(name: String, value: String)] = [],
+        port: Exposure? = nil, registryConfig: [UInt8] = []
+    ) {
+        self.name = name
+        self.environment = environment
+        self.memoryLimit = memoryLimit
+        self.processorLimit = processorLimit
+        self.labels = labels
+        self.port = port
+        self.registryConfig = registryConfig
     }
 }
 

@@ -62,13 +62,17 @@ package struct LaunchPlan: Sendable {
             return "autoscaling must be true when max_expected_uptime is non-zero"
         }
         if spec.transform?.command.isEmpty ?? true { return "nothing to run: no transform.cmd" }
+        if let name = spec.launcherName, LauncherKind(rawValue: name) == nil {
+            return "metadata.annotations: there is no launcher \"\(name)\", only "
+                + LauncherKind.allCases.map(\.rawValue).joined(separator: " and ")
+        }
         return nil
     }
 
     package func order(output: @escaping @Sendable (LaunchOutput) -> Void) -> LaunchOrder {
         let transform = spec.transform
         let lines = transform?.standardInput ?? []
-        return LaunchOrder(
+        var order = LaunchOrder(
             pipeline: pipeline.key, epoch: epoch, command: transform?.command ?? [],
             standardInput: lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8),
             environment: environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
@@ -80,6 +84,9 @@ package struct LaunchPlan: Sendable {
             fileVariables: [
                 (name: "PACH_CONFIG", path: Self.configFile), (name: "SPILE_RESUME_FILE", path: Self.resumeFile),
             ], output: output)
+        order.image = image
+        order.launcher = spec.launcherName.flatMap(LauncherKind.init)
+        return order
     }
 
     /// The port that the code serves, if it does (`pps.md` §4.2).
@@ -90,16 +97,35 @@ package struct LaunchPlan: Sendable {
             isLocal: service.type == "ClusterIP")
     }
 
+    /// The same in an image: its own variables take the place of this machine's.
+    private var image: LaunchImage {
+        let variables = specEnvironment.merging(fixedEnvironment) { $1 }
+            .filter { $0.key != "PATH" || !$0.value.isEmpty }
+        return LaunchImage(
+            name: spec.transform?.image ?? SpecDefaults.image,
+            environment: variables.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            memoryLimit: spec.memoryLimit, processorLimit: spec.processorLimit,
+            labels: spec.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            port: exposure)
+    }
+
+    /// What the spec sets.
+    private var specEnvironment: [String: String] { spec.transform?.environment ?? [:] }
+
     private static let configFile = "config.json"
     private static let resumeFile = "resume.json"
 
     /// Basics, then what the spec sets, then what the contract fixes: later ones win.
     package var environment: [String: String] {
         var result = site.baseEnvironment
-        for (name, value) in spec.transform?.environment ?? [:] { result[name] = value }
+        for (name, value) in specEnvironment { result[name] = value }
         let path = result["PATH"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/bin:/usr/bin:/bin"
-        let fixed = [
-            "PATH": path + ":" + site.toolFolder,
+        result["PATH"] = path + ":" + site.toolFolder
+        return result.merging(fixedEnvironment) { $1 }
+    }
+
+    private var fixedEnvironment: [String: String] {
+        [
             "PACH_IN_WORKER": "true",
             "PACH_NAMESPACE": "default",
             "PACH_PYTHON_AUTH_TOKEN": token,
@@ -115,7 +141,6 @@ package struct LaunchPlan: Sendable {
             "PPS_WORKER_IP": "127.0.0.1",
             "PPS_WORKER_GRPC_PORT": "1080",
         ]
-        return result.merging(fixed) { $1 }
     }
 
     /// The clients' config file: only keys that the Python SDK takes.

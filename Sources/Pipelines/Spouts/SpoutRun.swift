@@ -45,7 +45,7 @@ struct SpoutRun: Sendable {
             logs.append(output, worker: worker, of: key)
         }
         // Before the code runs: where the port cannot be had, it need not start.
-        if let exposure = plan.exposure {
+        if let exposure = plan.exposure, !supervisor.launcher.publishesPort(of: order) {
             try await supervisor.ports.open(exposure)
         } else {
             supervisor.ports.close(key)

@@ -173,7 +173,11 @@ enum FlagTable {
         ("fsck", "fix:f zombie= zombie-all P"),
         ("edit metadata", "P"),
         ("list task", "namespace:n= group:g= RO"),
-        ("server", "data= listen= http= log-level= allow-file-urls= gc-interval="),
+        (
+            "server",
+            "data= listen= http= log-level= allow-file-urls= gc-interval= service-host= launcher= "
+                + "container-command= container-network= image-pull= tool-binary="
+        ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),
         ("snapshot", ""),

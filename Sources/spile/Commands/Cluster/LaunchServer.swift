@@ -5,7 +5,7 @@ import Server
 /// that of the calls. `logLevel` is one of the names of the logging library, `garbageInterval` seconds, nil for never.
 func launchServer(
     dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String,
-    fileURLFolders: [String], garbageInterval: Double?, serviceHost: String
+    fileURLFolders: [String], garbageInterval: Double?, serviceHost: String, launchers: LauncherFlags
 ) async throws {
     let listener: HTTPListener =
         if isHTTPOff { .off } else { http.map { .at(host: $0.host, port: $0.port) } ?? .besideCalls }
@@ -13,5 +13,6 @@ func launchServer(
     try await runServer(
         ServerOptions(
             dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level,
-            fileURLFolders: fileURLFolders, garbageInterval: garbageInterval, serviceHost: serviceHost))
+            fileURLFolders: fileURLFolders, garbageInterval: garbageInterval, serviceHost: serviceHost,
+            launchers: launchers.options))
 }

@@ -9,6 +9,7 @@ struct ServerCommand: AsyncParsableCommand {
 
                   \(Program.name) server
                   \(Program.name) server --data /srv/spile --listen 0.0.0.0:30650
+                  \(Program.name) server --launcher container
                 """)
     }
 
@@ -40,6 +41,7 @@ struct ServerCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The address at which the external ports of spouts with a service are opened.", valueName: "address"))
     var serviceHost = "0.0.0.0"
+    @OptionGroup var launchers: LauncherFlags
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -53,7 +55,7 @@ struct ServerCommand: AsyncParsableCommand {
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, fileURLFolders: allowFileURLs,
-            garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost)
+            garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers)
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {

@@ -1,0 +1,111 @@
+import Core
+
+/// The arguments that make a container of an order.
+struct ContainerPlan {
+    /// Where the program finds `pachctl` (`pps.md` §3.7). Appended to PATH, so that an image's own comes first.
+    static let toolFolder = "/pach-bin"
+    /// Where the program finds the files of the order.
+    static let fileFolder = "/pachctl"
+    static let ownerLabel = "io.spile.data"
+    static let pipelineLabel = "io.spile.pipeline"
+
+    var order: LaunchOrder
+    var image: LaunchImage
+    var options: ContainerOptions
+    var flavour: ContainerTool.Flavour
+    /// The launch's private folder on this machine.
+    var folder: String
+    /// The program to mount as `pachctl`.
+    var tool: String
+    /// The variables that the image sets, `NAME=value` each.
+    var imageEnvironment: [String]
+
+    /// Fit for a container, and unlike any other's on this machine.
+    var name: String {
+        "spile-\(options.owner.prefix(12))-\(order.pipeline.project)-\(order.pipeline.name)-\(order.epoch)"
+    }
+
+    var environmentFile: String { folder + "/environment" }
+    var files: String { folder + "/files" }
+    var input: String { folder + "/input" }
+
+    /// Lines for the environment file, and the variables that such a file cannot hold.
+    ///
+    /// A file, because arguments can be read by every user of the machine while the command runs, and tokens are among
+    /// the variables. The file has one plain line for each: values with line ends or with marks that one of the tools
+    /// may read as more than themselves go as arguments.
+    var environment: (lines: [String], others: [String]) {
+        var variables = image.environment
+        let path = variables.last { $0.name == "PATH" }?.value ?? imagePath
+        variables.removeAll { $0.name == "PATH" }
+        variables.append(("PATH", path + ":" + Self.toolFolder))
+        variables += order.fileVariables.map { ($0.name, Self.fileFolder + "/" + $0.path) }
+        let all = variables.map { (isPlain: Self.isPlain($0.name, $0.value), text: "\($0.name)=\($0.value)") }
+        return (all.filter(\.isPlain).map(\.text), all.filter { !$0.isPlain }.map(\.text))
+    }
+
+    private var imagePath: String {
+        let path = imageEnvironment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
+        return path.isEmpty ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" : String(path)
+    }
+
+    private static func isPlain(_ name: String, _ value: String) -> Bool {
+        let isName = !name.isEmpty && name.utf8.allSatisfy { $0 == 95 || isAlphanumeric($0) }
+        let marks: Set<UInt8> = Set("\"'\\#$`*\n\r\t".utf8)
+        return isName && value.first != " " && value.last != " "
+            && value.utf8.allSatisfy { $0 >= 0x20 && !marks.contains($0) }
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+            || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+    }
+
+    /// What follows the tool's name to create the container.
+    var arguments: [String] {
+        var result = ["create", "--name", name, "--pull", "never", "--restart", "no", "--network", options.network]
+        // The program is not the first process of its container: that one would be deaf to every signal it does not
+        // catch, and would have to reap what others leave.
+        result += ["--init", "--stop-timeout", "0"]
+        // Lines are read as they are printed and kept by the server: the engine need not keep them too.
+        result += ["--log-driver", "none"]
+        // The program mounted from this machine bears no label that a container may read, and must not be given one.
+        result += ["--security-opt", "label=disable"]
+        // An image's entry point is not used (`pps.md` §5.2).
+        result += ["--entrypoint", ""]
+        if flavour == .podman { result += ["--http-proxy=false"] }
+        if let port = image.port, options.publishesPorts {
+            let host = port.isLocal ? "127.0.0.1:" : ""
+            result += ["--publish", "\(host)\(port.externalPort):\(port.internalPort)"]
+        }
+        if !order.standardInput.isEmpty { result.append("--interactive") }
+        if !order.user.isEmpty { result += ["--user", order.user] }
+        if !order.workingDirectory.isEmpty { result += ["--workdir", order.workingDirectory] }
+        if let bytes = image.memoryLimit { result += ["--memory", "\(bytes)b"] }
+        if let processors = image.processorLimit { result += ["--cpus", "\(processors)"] }
+        result += labels.flatMap { ["--label", "\($0.name)=\($0.value)"] }
+        result += ["--env-file", environmentFile] + environment.others.flatMap { ["--env", $0] }
+        result += ["--tmpfs", "/pfs:rw,exec,mode=1777"]
+        for name in ["pachctl", "spile"] { result += Self.mount(tool, at: Self.toolFolder + "/" + name) }
+        if !order.files.isEmpty { result += Self.mount(files, at: Self.fileFolder) }
+        return result + [image.name] + order.command
+    }
+
+    /// The spec's own, then ours, which win.
+    private var labels: [(name: String, value: String)] {
+        let own = [
+            (Self.ownerLabel, options.owner), (Self.pipelineLabel, "\(order.pipeline)"),
+            ("io.spile.epoch", "\(order.epoch)"),
+        ]
+        return image.labels.filter { label in !own.contains { $0.0 == label.name } } + own
+    }
+
+    /// A read-only mount. The tools read its fields as a line of CSV.
+    private static func mount(_ source: String, at target: String) -> [String] {
+        let field = "source=\(source)"
+        let needsQuotes = field.contains(",") || field.contains("\"")
+        let parts = field.split(separator: "\"", omittingEmptySubsequences: false)
+        let quoted = needsQuotes ? "\"\(parts.joined(separator: "\"\""))\"" : field
+        return ["--mount", "type=bind,\(quoted),target=\(target),readonly"]
+    }
+}

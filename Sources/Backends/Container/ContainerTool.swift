@@ -1,0 +1,165 @@
+import Core
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The `podman` or `docker` command of this machine: told what to do, and read.
+///
+/// Commands are used, not the engines' sockets: they are the same for both, they work where podman has no service, and
+/// they follow the settings of the machine.
+final class ContainerTool: Sendable {
+    enum Flavour: Sendable { case podman, docker }
+
+    /// What a command printed, and its exit status; a signal's number counts as 128 more.
+    struct Answer: Sendable {
+        var status: Int32
+        var output: [String]
+        var errors: [String]
+    }
+
+    let program: String
+    private let environment: [String]
+    /// Guarded by the lock around it; nil until somebody asks.
+    private let known = Mutex<Flavour?>(nil)
+
+    /// Seconds that a command may take which does no more than talk to the engine.
+    static let patience = 120.0
+    private static let keptLines = 1000
+
+    init(program: String, environment: [String: String]) {
+        self.program = program
+        self.environment = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    }
+
+    /// The command that `named` names, or the first there is of podman and docker.
+    static func find(_ named: String?, environment: [String: String]) throws(SpileError) -> ContainerTool {
+        let path = environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        for name in named.map({ [$0] }) ?? ["podman", "docker"] {
+            if let program = try? ProcessSpawner.find(name, path: path), PosixFiles.size(program) != nil {
+                return ContainerTool(program: program, environment: environment)
+            }
+        }
+        if let named {
+            throw SpileError(
+                .failedPrecondition, "there is no program \"\(named)\" to run containers with",
+                remedy: "--container-command names podman or docker; PATH is \(path)")
+        }
+        throw SpileError(
+            .failedPrecondition, "there is neither podman nor docker on this machine to run containers with",
+            remedy: "install one of them, name it with --container-command, or use the process launcher")
+    }
+
+    /// Which of the two it is; a `docker` may be podman under another name.
+    func flavour() async throws -> Flavour {
+        if let flavour = known.withLock({ $0 }) { return flavour }
+        let answer = try await command(["--version"])
+        let flavour: Flavour =
+            answer.output.contains { $0.lowercased().contains("podman") } ? .podman : .docker
+        known.withLock { $0 = flavour }
+        return flavour
+    }
+
+    /// Runs a command to its end and returns what it said, whatever its status. After `limit` seconds it is killed.
+    func ask(_ arguments: [String], limit: Double = patience) async throws -> Answer {
+        let lines = ToolLines(limit: Self.keptLines)
+        let run = try await spawn(arguments) { lines.add($0) }
+        // Not a child task: it has to tell the time also where the caller has been cancelled.
+        let timer = Task {
+            try await Task.sleep(for: .seconds(limit))
+            run.requestStop(grace: 0)
+        }
+        let exit = await run.end()
+        timer.cancel()
+        return Answer(status: Self.status(exit), output: lines[.standardOutput], errors: lines[.standardError])
+    }
+
+    /// Runs a command to its end and throws what it said if it failed.
+    @discardableResult
+    func command(_ arguments: [String], limit: Double = patience) async throws -> Answer {
+        let answer = try await ask(arguments, limit: limit)
+        guard answer.status == 0 else { throw ContainerFault.error(of: arguments[0], answer.errors, program: program) }
+        return answer
+    }
+
+    /// Starts a command, with the lines it prints handed on as they come.
+    func spawn(
+        _ arguments: [String], input: String = "/dev/null", deliver: @escaping @Sendable (LaunchOutput) -> Void
+    ) async throws -> ProcessRun {
+        let (program, environment) = (program, environment)
+        return try await BlockingThread.run {
+            try ProcessRun.begin(
+                ProcessSpawner(
+                    program: program, arguments: [program] + arguments, environment: environment, folder: "/",
+                    user: nil, inputPath: input, outputFile: -1, errorFile: -1),
+                deliver: deliver)
+        }
+    }
+
+    private static func status(_ exit: LaunchExit) -> Int32 {
+        switch exit {
+        case .exited(let code): code
+        case .signalled(let number): 128 + number
+        case .unknown: -1
+        }
+    }
+}
+
+/// The first lines that a command printed on each of its streams.
+final class ToolLines: Sendable {
+    private let kept = Mutex<[LaunchOutput.Stream: [String]]>([:])
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    func add(_ line: LaunchOutput) {
+        kept.withLock { kept in
+            if kept[line.stream, default: []].count < limit { kept[line.stream, default: []].append(line.line) }
+        }
+    }
+
+    subscript(stream: LaunchOutput.Stream) -> [String] { kept.withLock { $0[stream] ?? [] } }
+}
+
+extension ProcessRun {
+    /// Starts `spawner`'s program with its output in pipes, and watches it. To be called on a thread that may block.
+    static func begin(
+        _ spawner: ProcessSpawner, deliver: @escaping @Sendable (LaunchOutput) -> Void
+    ) throws -> ProcessRun {
+        let output = try PipeEnds()
+        let errors = try PipeEnds()
+        var spawner = spawner
+        (spawner.outputFile, spawner.errorFile) = (output.write, errors.write)
+        let number = try spawner.spawn()
+        guard let identity = ProcessIdentity(child: number) else {
+            throw SpileError(.internal, "process \(number) cannot be seen in /proc")
+        }
+        // Readers see the end of a stream only when nobody holds the writing end: ours goes with `output` and `errors`.
+        let run = try ProcessRun(
+            identity: identity, output: output.takeRead(), errors: errors.takeRead(), deliver: deliver, cleanUp: {})
+        run.start()
+        return run
+    }
+}
+
+/// The two ends of a pipe: what nobody has taken is closed with this.
+private final class PipeEnds {
+    private var read: Int32
+    let write: Int32
+
+    init() throws { (read, write) = try ProcessRun.makePipe() }
+
+    deinit {
+        if read >= 0 { close(read) }
+        close(write)
+    }
+
+    /// The reader's end, which is the caller's to close from now on.
+    func takeRead() -> Int32 {
+        defer { read = -1 }
+        return read
+    }
+}

@@ -1,0 +1,61 @@
+import Core
+
+/// Several launchers as one: an order goes to the one it asks for, or else to the server's usual one; a handle names
+/// the launcher that gave it.
+package struct Launchers: Launcher {
+    private let usual: LauncherKind
+    private let launchers: [LauncherKind: any Launcher]
+    /// Why a launcher that is not among them cannot be used.
+    private let absent: [LauncherKind: SpileError]
+
+    /// `usual` has to be among `launchers`.
+    package init(
+        usual: LauncherKind, launchers: [LauncherKind: any Launcher], absent: [LauncherKind: SpileError] = [:]
+    ) {
+        precondition(launchers[usual] != nil, "the usual launcher is missing")
+        self.usual = usual
+        self.launchers = launchers
+        self.absent = absent
+    }
+
+    package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
+        let kind = order.launcher ?? usual
+        guard let launcher = launchers[kind] else {
+            throw absent[kind]
+                ?? SpileError(.failedPrecondition, "this server has no launcher \"\(kind.rawValue)\"")
+        }
+        return LaunchHandle("\(kind.rawValue) \(try await launcher.start(order))")
+    }
+
+    package func publishesPort(of order: LaunchOrder) -> Bool {
+        launchers[order.launcher ?? usual]?.publishesPort(of: order) ?? false
+    }
+
+    package func wait(_ handle: LaunchHandle) async throws -> LaunchExit {
+        guard let (launcher, own) = find(handle) else { throw SpileError.notFound("no launcher knows \(handle)") }
+        return try await launcher.wait(own)
+    }
+
+    package func isAlive(_ handle: LaunchHandle) async -> Bool {
+        guard let (launcher, own) = find(handle) else { return false }
+        return await launcher.isAlive(own)
+    }
+
+    package func stop(_ handle: LaunchHandle, grace: Double) async {
+        guard let (launcher, own) = find(handle) else { return }
+        await launcher.stop(own, grace: grace)
+    }
+
+    package func endLeftovers(grace: Double) async {
+        await withDiscardingTaskGroup { group in
+            for launcher in launchers.values { group.addTask { await launcher.endLeftovers(grace: grace) } }
+        }
+    }
+
+    private func find(_ handle: LaunchHandle) -> (launcher: any Launcher, own: LaunchHandle)? {
+        let parts = handle.text.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, let launcher = LauncherKind(rawValue: String(parts[0])).flatMap({ launchers[$0] })
+        else { return nil }
+        return (launcher, LaunchHandle(String(parts[1])))
+    }
+}
