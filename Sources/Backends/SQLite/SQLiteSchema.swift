@@ -16,6 +16,10 @@ enum SQLiteSchema {
             try database.execute(sql: fileSets)
             try database.execute(sql: "PRAGMA user_version = 3")
         }
+        migrator.registerMigration("5 secrets") { database in
+            try database.execute(sql: secrets)
+            try database.execute(sql: "PRAGMA user_version = 5")
+        }
         return migrator
     }
 

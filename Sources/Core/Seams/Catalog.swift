@@ -96,6 +96,10 @@ package protocol CatalogReader {
     /// File sets that have a row, in the order of their ids, from the first behind `cursor` on.
     func fileSets(beyond cursor: FileSetID?, limit: Int) throws -> [FileSetRecord]
     func cacheEntry(_ key: String) throws -> CacheRecord?
+
+    /// By name.
+    func secrets() throws -> [SecretRecord]
+    func secret(_ name: String) throws -> SecretRecord?
 }
 
 /// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
@@ -158,4 +162,9 @@ package protocol CatalogWriter: CatalogReader {
     func deleteCacheEntries(tagPrefix prefix: String) throws
     /// Deletes the entries that were not used for longest until there are at most `count`.
     func trimCache(to count: Int) throws
+
+    /// Inserts with all values; a second one of the name throws `alreadyExists`.
+    func insert(_ secret: SecretRecord) throws
+    /// Deletes a secret with its values, and says whether there was one.
+    func deleteSecret(_ name: String) throws -> Bool
 }

@@ -18,6 +18,13 @@ package protocol Launcher: Sendable {
     /// Ends, as ``stop(_:grace:)`` does, every run that an earlier server of the same data left alive. Called once,
     /// before the first start.
     func endLeftovers(grace: Double) async
+
+    /// Whether secrets stand at the paths that a spec names; if not, code finds them by ``LaunchMount/variable`` alone.
+    var mountsSecrets: Bool { get }
+}
+
+extension Launcher {
+    package var mountsSecrets: Bool { true }
 }
 
 /// Everything a launcher needs to know of a run.
@@ -38,6 +45,9 @@ package struct LaunchOrder: Sendable {
     package var output: @Sendable (LaunchOutput) -> Void
     /// Files to lay down in the launch's private folder before it starts: path relative to it, bytes, mode.
     package var files: [(path: String, bytes: [UInt8], mode: UInt32)]
+    /// Secrets to lay out as files, one per key. A launcher that can mount puts them at ``LaunchMount/path``; any
+    /// other keeps them in the launch's private folder and names that in ``LaunchMount/variable``.
+    package var secretFiles: [LaunchMount] = []
     /// Variables that hold the place of one of ``files`` as the program sees it: the launcher alone knows where.
     package var fileVariables: [(name: String, path: String)]
 
@@ -58,6 +68,28 @@ package struct LaunchOrder: Sendable {
         self.files = files
         self.fileVariables = fileVariables
         self.output = output
+    }
+}
+
+/// A secret that code is given as a folder of files, to be read by its user alone. Nothing may print the bytes.
+package struct LaunchMount: Sendable {
+    package var secret: String
+    /// Where the spec wants the folder: absolute.
+    package var path: String
+    package var files: [(name: String, bytes: [UInt8])]
+
+    package init(secret: String, path: String, files: [(name: String, bytes: [UInt8])]) {
+        self.secret = secret
+        self.path = path
+        self.files = files
+    }
+
+    /// `SPILE_SECRETS_` and the name in capitals, with `_` for what no variable's name may hold.
+    package var variable: String {
+        "SPILE_SECRETS_"
+            + String(
+                decoding: secret.uppercased().utf8.map { NameRules.isAlphanumeric($0) ? $0 : UInt8(ascii: "_") },
+                as: UTF8.self)
     }
 }
 

@@ -32,6 +32,8 @@ package struct LaunchPlan: Sendable {
     package var epoch: Int64
     package var token: String
     package var site: LaunchSite
+    /// The secrets that the spec names, opened.
+    package var secrets = LaunchSecrets()
 
     /// What every launch's token begins with.
     package static let tokenPrefix = "launch-"
@@ -62,21 +64,24 @@ package struct LaunchPlan: Sendable {
     package func order(output: @escaping @Sendable (LaunchOutput) -> Void) -> LaunchOrder {
         let transform = spec.transform
         let lines = transform?.standardInput ?? []
-        return LaunchOrder(
+        var order = LaunchOrder(
             pipeline: pipeline.key, epoch: epoch, command: transform?.command ?? [],
             standardInput: lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8),
             environment: environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             workingDirectory: transform?.workingDirectory ?? "", user: transform?.user ?? "",
             files: [(path: Self.configFile, bytes: Array(config.text.utf8), mode: 0o600)],
             fileVariables: [(name: "PACH_CONFIG", path: Self.configFile)], output: output)
+        order.secretFiles = secrets.mounts
+        return order
     }
 
     private static let configFile = "config.json"
 
-    /// Basics, then what the spec sets, then what the contract fixes: later ones win.
+    /// Basics, then what the spec sets, then its secrets, then what the contract fixes: later ones win.
     package var environment: [String: String] {
         var result = site.baseEnvironment
         for (name, value) in spec.transform?.environment ?? [:] { result[name] = value }
+        for (name, value) in secrets.variables { result[name] = value }
         let path = result["PATH"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/bin:/usr/bin:/bin"
         let fixed = [
             "PATH": path + ":" + site.toolFolder,

@@ -35,9 +35,11 @@ struct SpoutRun: Sendable {
         let token = Self.token(supervisor.world.randomness)
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
             of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
-        let plan = try LaunchPlan(
+        var plan = try LaunchPlan(
             pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site)
+        plan.secrets = try supervisor.secrets.open(plan.spec.transform?.secrets ?? [])
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
+        noteUnmounted(plan.secrets, worker: worker)
         let (logs, key) = (supervisor.logs, key)
         let order = plan.order { output in
             tail.append(output.line)
@@ -49,6 +51,16 @@ struct SpoutRun: Sendable {
             try await supervisor.ledger.launched(key, epoch: epoch, handle: handle)
         }
         return handle
+    }
+
+    /// Code that looks for a secret at its path would not find it: the logs say where it is instead.
+    private func noteUnmounted(_ secrets: LaunchSecrets, worker: String) {
+        if supervisor.launcher.mountsSecrets { return }
+        for mount in secrets.mounts {
+            supervisor.logs.note(
+                "secret \(mount.secret): its files are in $\(mount.variable), not at \(mount.path): code that "
+                    + "runs as a process of this machine gets nothing mounted", worker: worker, of: key)
+        }
     }
 }
 

@@ -53,6 +53,7 @@ package final class Supervisor: Sendable {
     let ledger: any SpoutLedger
     let launcher: any Launcher
     let logs: LogStore
+    let secrets: any SecretSource
     let options: Options
     let world: World
     let logger: Logger
@@ -61,11 +62,12 @@ package final class Supervisor: Sendable {
 
     package init(
         ledger: any SpoutLedger, launcher: any Launcher, logs: LogStore, options: Options, world: World,
-        logger: Logger
+        secrets: any SecretSource = NoSecrets(), logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher
         self.logs = logs
+        self.secrets = secrets
         self.options = options
         self.world = world
         self.logger = logger

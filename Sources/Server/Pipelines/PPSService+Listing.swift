@@ -1,0 +1,85 @@
+import API
+import Core
+import GRPCCore
+import Pipelines
+import SwiftProtobuf
+
+/// What there is of pipelines, and how it does (`pps.md` §11).
+extension PPSService {
+    func registerReads(in routes: inout Routes) {
+        routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
+            let key = try Self.key(request.hasPipeline, request.pipeline)
+            let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
+            return try pipeline.message(hasDetails: request.details)
+        }
+        routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
+            for pipeline in try list(request, call) { try await writer.write(try pipeline.message(hasDetails: true)) }
+        }
+        routes.unary(Method.PipelinesSummary.descriptor) { (request: PpsV2_PipelinesSummaryRequest, call) in
+            let projects = request.projects.map { ProjectKey($0.name) }
+            let listing = PipelineManager.Listing(projects: projects.isEmpty ? nil : projects)
+            let pipelines = try manager.list(listing, as: call.principal)
+            return PpsV2_PipelinesSummaryResponse.with { response in
+                response.summaries = Self.summaries(pipelines)
+            }
+        }
+        routes.serverStream(Method.CheckStatus.descriptor) { (request: PpsV2_CheckStatusRequest, call, writer) in
+            for answer in try checkStatus(request, call) { try await writer.write(answer) }
+        }
+    }
+
+    private func list(_ request: PpsV2_ListPipelineRequest, _ call: Call) throws -> [PipelineRecord] {
+        let states = try Self.states(request.jqFilter)
+        let hasName = request.hasPipeline && !request.pipeline.name.isEmpty
+        var pipelines = try manager.list(
+            PipelineManager.Listing(
+                pipeline: hasName ? PipelineKey(request.pipeline) : nil,
+                projects: request.projects.isEmpty ? nil : request.projects.map { ProjectKey($0) },
+                history: request.history,
+                commitSet: request.hasCommitSet ? try Self.set(request.commitSet) : nil),
+            as: call.principal)
+        if let states { pipelines = pipelines.filter { states.contains($0.state.wireName) } }
+        if request.hasPage, request.page.pageSize > 0 {
+            let size = Int(clamping: request.page.pageSize)
+            let (skipped, isTooFar) = size.multipliedReportingOverflow(
+                by: max(0, Int(clamping: request.page.pageIndex)))
+            pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
+        }
+        return pipelines
+    }
+
+    private static func set(_ message: PfsV2_CommitSet) throws -> CommitID {
+        guard let id = CommitID(message.id) else {
+            throw SpileError.notFound("commit set \(message.id) not found", remedy: "list commit shows their ids")
+        }
+        return id
+    }
+
+    /// The states that a filter as `pachctl list pipeline --state` sends asks for; nil for no filter.
+    private static func states(_ filter: String) throws -> Set<String>? {
+        if filter.isEmpty { return nil }
+        let terms = filter.split(separator: " or ").map { $0.filter { !" ()".contains($0) } }
+        return try Set(
+            terms.map { term in
+                guard term.hasPrefix(".state==\""), term.hasSuffix("\"") else {
+                    throw SpileError(
+                        .unimplemented, "error parsing jq filter: only .state == \"…\" joined by or is understood",
+                        remedy: "filter on the client: pachctl list pipeline --raw | jq …")
+                }
+                return String(term.dropFirst(".state==\"".count).dropLast())
+            })
+    }
+
+    private static func summaries(_ pipelines: [PipelineRecord]) -> [PpsV2_PipelinesSummary] {
+        Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
+            let failed = pipelines.count { $0.state == .failure || $0.state == .crashing }
+            let paused = pipelines.count { $0.state == .paused }
+            return .with {
+                $0.project = project.message
+                $0.failedPipelines = Int64(failed)
+                $0.pausedPipelines = Int64(paused)
+                $0.activePipelines = Int64(pipelines.count - failed - paused)
+            }
+        }
+    }
+}
