@@ -147,6 +147,9 @@ class TestLists:
         paused = '.state == "PIPELINE_PAUSED"'
         assert self.listed(own, jq_filter=paused) == [("two", 1)]
         assert self.listed(own, jq_filter=paused + ' or .state == "PIPELINE_FAILURE"') == [("two", 1)]
+        assert self.listed(own, jq_filter='.details.created_at != null and (.pipeline.name | startswith("t"))'
+                           ) == [("three", 1), ("two", 1)]
+        assert self.listed(own, jq_filter='select(.version == "2")') == [("one", 2)]
         error = fails(lambda: own.pps.list_pipeline(jq_filter="reduce .[] as $x (0; . + $x)"),
                       (UNKNOWN, grpc.StatusCode.UNIMPLEMENTED), "error parsing jq filter")
         assert "jq" in error.details()

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A Kubernetes Secret manifest, read (`pps.md` §14): `metadata.name`, `type`, `data` in base64 and `stringData`.
 ///

@@ -29,7 +29,7 @@ extension PPSService {
     }
 
     private func list(_ request: PpsV2_ListPipelineRequest, _ call: Call) throws -> [PipelineRecord] {
-        let states = try Self.states(request.jqFilter)
+        let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
         let hasName = request.hasPipeline && !request.pipeline.name.isEmpty
         var pipelines = try manager.list(
             PipelineManager.Listing(
@@ -38,7 +38,7 @@ extension PPSService {
                 history: request.history,
                 commitSet: request.hasCommitSet ? try Self.set(request.commitSet) : nil),
             as: call.principal)
-        if let states { pipelines = pipelines.filter { states.contains($0.state.wireName) } }
+        if let filter { pipelines = try pipelines.filter { try filter.keeps(try $0.filterJSON) } }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
             let (skipped, isTooFar) = size.multipliedReportingOverflow(
@@ -55,21 +55,6 @@ extension PPSService {
         return id
     }
 
-    /// The states that a filter as `pachctl list pipeline --state` sends asks for; nil for no filter.
-    private static func states(_ filter: String) throws -> Set<String>? {
-        if filter.isEmpty { return nil }
-        let terms = filter.split(separator: " or ").map { $0.filter { !" ()".contains($0) } }
-        return try Set(
-            terms.map { term in
-                guard term.hasPrefix(".state==\""), term.hasSuffix("\"") else {
-                    throw SpileError(
-                        .unimplemented, "error parsing jq filter: only .state == \"…\" joined by or is understood",
-                        remedy: "filter on the client: pachctl list pipeline --raw | jq …")
-                }
-                return String(term.dropFirst(".state==\"".count).dropLast())
-            })
-    }
-
     private static func summaries(_ pipelines: [PipelineRecord]) -> [PpsV2_PipelinesSummary] {
         Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
             let failed = pipelines.count { $0.state == .failure || $0.state == .crashing }
@@ -80,6 +65,17 @@ extension PPSService {
                 $0.pausedPipelines = Int64(paused)
                 $0.activePipelines = Int64(pipelines.count - failed - paused)
             }
+        }
+    }
+}
+
+extension PipelineRecord {
+    /// What filters look at: the message with the names of the .proto files, without what is zero (`pps.md` §11).
+    fileprivate var filterJSON: JSONValue {
+        get throws {
+            var options = JSONEncodingOptions()
+            options.preserveProtoFieldNames = true
+            return try SpecDocument.plainJSON(try message(hasDetails: true).jsonString(options: options))
         }
     }
 }

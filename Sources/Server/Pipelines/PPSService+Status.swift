@@ -1,6 +1,5 @@
 import API
 import Core
-import Foundation
 import Pipelines
 
 /// CheckStatus (`pps.md` §11): the pipelines that want looking at, and why.
@@ -34,17 +33,11 @@ extension PipelineRecord {
             let excess = now.seconds(since: workersStartedAt) - expected
             if excess > 0 {
                 result.append(
-                    "\(key): Started running at \(Self.text(workersStartedAt)), exceeded maximum uptime by "
+                    "\(key): Started running at \(SpecTimestamp.format(workersStartedAt)), exceeded maximum uptime by "
                         + Self.span(excess))
             }
         }
         return result
-    }
-
-    /// RFC 3339, in UTC, to the second.
-    private static func text(_ instant: Instant) -> String {
-        let formatter = ISO8601DateFormatter()
-        return formatter.string(from: Date(timeIntervalSince1970: Double(instant.seconds)))
     }
 
     /// As Go writes durations: `1h2m3.5s`.
