@@ -25,6 +25,8 @@ final class Assembly: Sendable {
     private let clusterID: String
     private let toolFolder: String
     private let segments: String
+    private let secretsKey: String
+    private let secrets: Secrets
 
     /// Opens the data folder's catalog and store, recovering what a crash left.
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
@@ -42,6 +44,9 @@ final class Assembly: Sendable {
         let history = try History(
             catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger)
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
+        secretsKey = folder.secretsKey
+        let secrets = Secrets(
+            history: history, sealer: KeyedSealer(file: LocalKeyFile(secretsKey), randomness: randomness))
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history),
             launcher: try options.launchers.make(
@@ -51,7 +56,7 @@ final class Assembly: Sendable {
             world: Supervisor.World(
                 clock: clock, randomness: randomness, sha256: Hashing.sha256,
                 sleep: { try await Task.sleep(for: .seconds($0)) }),
-            logger: logger)
+            secrets: secrets, logger: logger)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
@@ -59,6 +64,7 @@ final class Assembly: Sendable {
         self.history = history
         self.logs = logs
         self.supervisor = supervisor
+        self.secrets = secrets
         pipelines = PipelineManager(history: history) { supervisor.changed($0) }
     }
 
@@ -82,14 +88,16 @@ final class Assembly: Sendable {
         var routes = Routes(callers: Callers(history: history))
         let transactions = Transactions(history: history, pipelines: pipelines)
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
-        PPSService(manager: pipelines, logs: logs, history: history, transactions: transactions)
-            .register(in: &routes)
+        PPSService(
+            manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
+            clock: SystemClock()
+        ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(
             history: history, urls: ContentURLs(key: contentKey), place: httpPlace, host: options.httpHostOfURLs)
         StorageService(history: history, references: references).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
-        MaintenanceService(history: history, segments: segments).register(in: &routes)
+        MaintenanceService(history: history, segments: segments, secretsKey: secretsKey).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

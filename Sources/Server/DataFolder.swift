@@ -6,7 +6,7 @@ import Foundation
 /// Layout (docs/FORMAT.md): `format` says which version of this layout it has, `lock` is held by the server,
 /// `catalog.sqlite` is the catalog, `segments/` the store, `logs/` what users' code printed, `launches/` private
 /// folders of running code, `containers/` those of code in containers, `bin/` links to this program under its two
-/// names.
+/// names, `secrets.key` opens the stored secrets.
 struct DataFolder: ~Copyable {
     /// The newest layout this program knows.
     static let formatVersion = 1
@@ -19,6 +19,7 @@ struct DataFolder: ~Copyable {
     var logs: String { path + "/logs" }
     var launches: String { path + "/launches" }
     var containers: String { path + "/containers" }
+    var secretsKey: String { path + "/secrets.key" }
     var programs: String { path + "/bin" }
 
     /// Makes the folder if it is missing, locks it, checks its format.

@@ -25,6 +25,7 @@ extension HistoryTransaction {
             let lines = repos.map { "cannot delete project \(key): repo \($0.key) still exists" }
             throw SpileError(.failedPrecondition, lines.joined(separator: "\n"), remedy: "delete its repos first")
         }
+        try catalog.setProjectDefaults(key, to: nil)
         try catalog.deleteProject(id: project.id)
     }
 }

@@ -92,7 +92,10 @@ extension HistoryTransaction {
     /// Deletes all repos and projects and makes the project `default` anew. Pipelines have to be gone before.
     package func deleteEverything() throws {
         _ = try deleteRepos(in: nil, force: true)
-        for project in try catalog.projects() { try catalog.deleteProject(id: project.id) }
+        for project in try catalog.projects() {
+            try catalog.setProjectDefaults(project.key, to: nil)
+            try catalog.deleteProject(id: project.id)
+        }
         _ = try catalog.insert(ProjectRecord(key: .standard, description: "", createdAt: now))
     }
 }

@@ -3,7 +3,8 @@ import Testing
 
 /// The rules of the seam `Catalog`, each as a check over any catalog that is empty.
 enum CatalogSuite {
-    static let all = settings + names + branches + commits + order + pipelines + fileSets + transactions + idempotency
+    static let all =
+        settings + names + branches + commits + order + pipelines + fileSets + transactions + idempotency + secrets
 
     /// Thrown by a check to make a transaction fail.
     struct Abandoned: Error {}

@@ -51,11 +51,12 @@ import Testing
     }
 
     @Test func portsArePublishedWhereTheNetworkIsNotTheHosts() {
-        var plan = Self.plan(image: { $0.port = (inside: 8000, outside: 31803) })
+        var plan = Self.plan(image: { $0.port = Exposure(
+            pipeline: PipelineKey(name: "p"), internalPort: 8000, externalPort: 31803, isLocal: false) })
         #expect(!plan.arguments.contains("--publish"))
         plan.options.network = "bridge"
         #expect(Self.follows("--publish", "31803:8000", in: plan.arguments))
-        plan.image.port = (inside: 0, outside: 0)
+        plan.image.port = nil
         #expect(!plan.arguments.contains("--publish"))
     }
 

@@ -94,15 +94,22 @@ import Testing
             .checkShape()
     }
 
-    @Test func secretsAreRefusedSinceNoneExist() throws {
-        let keyless = try #require(throws: SpileError.self) {
-            try spec("transform: {secrets: [{name: s, env_var: A}]}").checkSecrets()
+    @Test(arguments: [
+        ("{name: s, env_var: A}", "secret s has env_var set but is missing key"),
+        ("{name: s, env_var: A=B, key: k}", "is not the name of a variable"),
+        ("{name: s, mount_path: etc/s}", "is not an absolute path"),
+        ("{name: s, mount_path: /etc/../s}", "is not an absolute path"),
+        ("{name: other, mount_path: /s}", "missing Kubernetes secret other"),
+        ("{name: s, env_var: A, key: none}", "Kubernetes secret s missing key none"),
+        ("{name: s, mount_path: /s, key: none}", "Kubernetes secret s missing key none"),
+    ])
+    func secretsThatAreNotThereAreRefused(_ secret: String, _ text: String) throws {
+        let error = try #require(throws: SpileError.self) {
+            try spec("transform: {secrets: [\(secret)]}").checkSecrets { $0 == "s" ? ["k"] : nil }
         }
-        #expect(keyless.message.contains("secret s has env_var set but is missing key"))
-        let missing = try #require(throws: SpileError.self) {
-            try spec("transform: {secrets: [{name: s, mount_path: /s}]}").checkSecrets()
-        }
-        #expect(missing.message.contains("missing Kubernetes secret s"))
+        #expect(error.code == .unknown && error.message.contains(text), "\(error)")
+        try spec("transform: {secrets: [{name: s, env_var: A, key: k}, {name: s, mount_path: /s}]}")
+            .checkSecrets { _ in ["k"] }
     }
 
     @Test func aCommandWithoutInputIsASpout() throws {

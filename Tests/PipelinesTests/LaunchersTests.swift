@@ -77,7 +77,7 @@ import Testing
         let spec = Self.spec().replacing(
             #""spout":{}"#, with: #""spout":{"service":{"internalPort":8000,"externalPort":31803}}"#)
         let port = try #require(try Self.order(spec).image?.port)
-        #expect(port == (8000, 31803))
+        #expect(port.internalPort == 8000 && port.externalPort == 31803)
     }
 
     @Test func limitsAndLabelsComeFromTheSpec() throws {

@@ -17,7 +17,8 @@ import Versioning
         try FileManager.default.createDirectory(atPath: folder + "/segments", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try LocalSnapshot.restore(
-            snapshot, catalog: folder + "/catalog.sqlite", segments: folder + "/segments") { _, _ in }
+            snapshot, catalog: folder + "/catalog.sqlite", segments: folder + "/segments",
+            keyFile: folder + "/secrets.key") { _, _ in }
         let history = try SmallHistory.open(
             folder, LocalDisk(folder: folder + "/segments"), SeededRandomness(seed: 99))
         do { try body(history) } catch {

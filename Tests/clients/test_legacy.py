@@ -488,7 +488,26 @@ class TestSpouts:
 
     def test_it_has_no_jobs(self, client, spout):
         assert list(client.list_job(spout)) == [] and list(client.list_job()) == []
-        assert list(client.list_secret()) == []
+
+    def test_a_secret(self, client, fresh):
+        name = fresh("secret")
+        client.create_secret(name, {"password": "hunter2", "raw": b"me"}, labels={"a": "b"})
+        assert client.inspect_secret(name).secret.name == name
+        assert [info.type for info in client.list_secret() if info.secret.name == name] == ["Opaque"]
+        spout = fresh("spout")
+        client.create_pipeline(
+            spout, spout=pps_proto.Spout(), transform=pps_proto.Transform(
+                cmd=["sh", "-c", 'test "$PW" = hunter2 && echo it is; exec sleep 3600'],
+                secrets=[pps_proto.SecretMount(name=name, key="password", env_var="PW")]))
+        for message in client.get_pipeline_logs(spout, follow=True):
+            if message.user:
+                break
+        assert message.message == "it is"
+        client.delete_pipeline(spout)
+        client.delete_secret(name)
+        assert name not in [info.secret.name for info in client.list_secret()]
+        with pytest.raises(grpc.RpcError, match="failed to get secret"):
+            client.inspect_secret(name)
 
     def test_a_spec_of_a_file(self, client, fresh):
         name = fresh("spout")

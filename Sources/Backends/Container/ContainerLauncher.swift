@@ -120,6 +120,11 @@ package final class ContainerLauncher: Launcher {
             let owners = file.mode & 0o500
             chmod(path, file.mode | owners >> 3 | owners >> 6)
         }
+        for secret in order.secretFiles {
+            let place = folder + "/secrets/" + secret.secret
+            try PosixFiles.makeFolder(place)
+            for file in secret.files { try PosixFiles.write(file.bytes, to: place + "/" + file.name, mode: 0o444) }
+        }
     }
 
     private func launch(_ plan: ContainerPlan) async throws -> LaunchHandle {

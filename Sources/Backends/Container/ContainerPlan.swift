@@ -27,6 +27,7 @@ struct ContainerPlan {
 
     var environmentFile: String { folder + "/environment" }
     var files: String { folder + "/files" }
+    var secrets: String { folder + "/secrets" }
     var input: String { folder + "/input" }
 
     /// Lines for the environment file, and the variables that such a file cannot hold.
@@ -35,7 +36,7 @@ struct ContainerPlan {
     /// the variables. The file has one plain line for each: values with line ends or with marks that one of the tools
     /// may read as more than themselves go as arguments.
     var environment: (lines: [String], others: [String]) {
-        var variables = image.environment
+        var variables = image.environment + order.secretFiles.map { ($0.variable, $0.path) }
         let path = variables.last { $0.name == "PATH" }?.value ?? imagePath
         variables.removeAll { $0.name == "PATH" }
         variables.append(("PATH", path + ":" + Self.toolFolder))
@@ -88,6 +89,7 @@ struct ContainerPlan {
         result += ["--tmpfs", "/pfs:rw,exec,mode=1777"]
         for name in ["pachctl", "spile"] { result += Self.mount(tool, at: Self.toolFolder + "/" + name) }
         if !order.files.isEmpty { result += Self.mount(files, at: Self.fileFolder) }
+        for secret in order.secretFiles { result += Self.mount(secrets + "/" + secret.secret, at: secret.path) }
         return result + [image.name] + order.command
     }
 

@@ -2,7 +2,8 @@ import Core
 import Foundation
 
 /// A snapshot in a folder of this machine (docs/FORMAT.md, Snapshot): `catalog.sqlite`, `segments/`, and, written last,
-/// `manifest.json`, without which it is unfinished.
+/// `manifest.json`, without which it is unfinished. Where secrets are stored their key is in it too, `secrets.key`,
+/// with mode 0600: without it their values could not be restored.
 ///
 /// `parts` belongs to the owner.
 package final class LocalSnapshot: SnapshotFolder {
@@ -18,16 +19,20 @@ package final class LocalSnapshot: SnapshotFolder {
 
     let path: String
     private let source: String
+    private let keyFile: String?
     private var parts: [String: Int] = [:]
 
     package var catalogPath: String { path + "/catalog.sqlite" }
     private var segments: String { path + "/segments" }
+    private static let keyName = "/secrets.key"
     private static func manifest(_ path: String) -> String { path + "/manifest.json" }
 
-    /// Makes the folder `path` for a snapshot of the store in the folder `segments`. Throws `alreadyExists` if there is
+    /// Makes the folder `path` for a snapshot of the store in the folder `segments`, to which the key in `keyFile`
+    /// belongs, if there is one. Throws `alreadyExists` if there is
     /// something at `path` already.
-    package init(_ path: String, ofSegments source: String) throws {
+    package init(_ path: String, ofSegments source: String, keyFile: String? = nil) throws {
         self.path = path
+        self.keyFile = keyFile
         self.source = source
         guard path.hasPrefix("/") else {
             throw SpileError.invalid("\(path) is not an absolute path", remedy: "name the folder from / on")
@@ -60,6 +65,8 @@ package final class LocalSnapshot: SnapshotFolder {
     }
 
     package func finish() throws {
+        // After the catalog: a key is there before the first row that needs it.
+        if let keyFile { try FileShare.copyIfPresent(keyFile, path + Self.keyName) }
         try Posix.syncFile(segments)
         let manifest = Manifest(catalogBytes: try FileShare.size(of: catalogPath), segments: parts)
         let encoder = JSONEncoder()
@@ -79,13 +86,14 @@ package final class LocalSnapshot: SnapshotFolder {
     // MARK: Restoring
 
     /// Brings the snapshot at `path` into a data folder: its catalog to the file `catalog`, its segments into the
-    /// folder `segments`, which is empty. Sealed segments are shared where both are on one file system, and never
-    /// written to.
+    /// folder `segments`, which is empty, and the secrets' key, if it holds one, to the file `keyFile`. Sealed
+    /// segments are shared where both are on one file system, and never written to.
     ///
     /// Throws `failedPrecondition` for what is no finished snapshot or one of a newer layout, `dataLoss` where
     /// something is missing from it.
     package static func restore(
-        _ path: String, catalog: String, segments: String, _ report: (_ done: Int, _ total: Int) throws -> Void
+        _ path: String, catalog: String, segments: String, keyFile: String,
+        _ report: (_ done: Int, _ total: Int) throws -> Void
     ) throws {
         let manifest = try readManifest(path)
         try FileShare.copy(path + "/catalog.sqlite", catalog, expecting: manifest.catalogBytes)
@@ -105,6 +113,7 @@ package final class LocalSnapshot: SnapshotFolder {
             }
             try report(index + 1, manifest.segments.count)
         }
+        try FileShare.copyIfPresent(path + keyName, keyFile)
         try Posix.syncFile(segments)
     }
 
@@ -161,6 +170,10 @@ enum FileShare {
     static func copy(_ from: String, _ to: String, expecting size: Int) throws {
         try check(from, size: size)
         _ = try copy(from, to)
+    }
+
+    static func copyIfPresent(_ from: String, _ to: String) throws {
+        do { _ = try copy(from, to) } catch let error as SpileError where error.code == .notFound { return }
     }
 
     private static func copy(_ from: String, _ to: String) throws -> Int {

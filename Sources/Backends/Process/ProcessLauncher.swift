@@ -27,6 +27,9 @@ package final class ProcessLauncher: Launcher {
         try PosixFiles.makeFolder(root)
     }
 
+    /// A process sees the machine's own file tree: nothing is put at a path that others see too.
+    package func mountsSecrets(of order: LaunchOrder) -> Bool { false }
+
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         let run = try await BlockingThread.run { try self.launch(order) }
         let handle = LaunchHandle(run.identity.text)
@@ -116,6 +119,7 @@ package final class ProcessLauncher: Launcher {
             try PosixFiles.write(file.bytes, to: folder + "/" + file.path, mode: file.mode)
         }
         chmod(folder, 0o700)
+        try SecretFolders.lay(order.secretFiles, in: folder, user: user)
         guard let user else { return }
         for path in ["", "/work", "/input"] + order.files.map({ "/" + $0.path }) {
             guard chown(folder + path, user.user, user.group) == 0 else {
@@ -135,6 +139,7 @@ package final class ProcessLauncher: Launcher {
         }
         var variables = order.environment
         variables += order.fileVariables.map { ($0.name, folder + "/" + $0.path) }
+        variables += SecretFolders.variables(order.secretFiles, in: folder)
         variables.append((Self.folderVariable, folder))
         let path = order.environment.last { $0.name == "PATH" }?.value ?? ""
         let (outputRead, outputWrite) = try ProcessRun.makePipe()

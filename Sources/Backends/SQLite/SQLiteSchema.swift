@@ -20,6 +20,10 @@ enum SQLiteSchema {
             try database.execute(sql: idempotencyKeys)
             try database.execute(sql: "PRAGMA user_version = 4")
         }
+        migrator.registerMigration("5 secrets") { database in
+            try database.execute(sql: secrets)
+            try database.execute(sql: "PRAGMA user_version = 5")
+        }
         return migrator
     }
 

@@ -99,6 +99,9 @@ package protocol CatalogReader {
 
     /// What is known of a key on a branch.
     func idempotencyRecord(branch: Int64, operation: KeyedOperation, key: String) throws -> IdempotencyRecord?
+    /// By name.
+    func secrets() throws -> [SecretRecord]
+    func secret(_ name: String) throws -> SecretRecord?
 }
 
 /// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
@@ -173,4 +176,8 @@ package protocol CatalogWriter: CatalogReader {
     func deleteIdempotencyRecords(branch: Int64, commit sequence: Int64) throws
     /// Deletes what is known of commits made after one, of all operations.
     func deleteIdempotencyRecords(branch: Int64, after sequence: Int64) throws
+    /// Inserts with all values; a second one of the name throws `alreadyExists`.
+    func insert(_ secret: SecretRecord) throws
+    /// Deletes a secret with its values, and says whether there was one.
+    func deleteSecret(_ name: String) throws -> Bool
 }

@@ -22,10 +22,15 @@ package protocol Launcher: Sendable {
     /// Whether it makes the port of an order's program reachable itself. Otherwise the program listens on this machine,
     /// and ``ServicePorts`` pass on what comes from outside.
     func publishesPort(of order: LaunchOrder) -> Bool
+
+    /// Whether an order's secrets stand at the paths that its spec names; if not, its code finds them by
+    /// ``LaunchMount/variable`` alone.
+    func mountsSecrets(of order: LaunchOrder) -> Bool
 }
 
 extension Launcher {
     package func publishesPort(of order: LaunchOrder) -> Bool { false }
+    package func mountsSecrets(of order: LaunchOrder) -> Bool { true }
 }
 
 /// Everything a launcher needs to know of a run.
@@ -46,6 +51,9 @@ package struct LaunchOrder: Sendable {
     package var output: @Sendable (LaunchOutput) -> Void
     /// Files to lay down in the launch's private folder before it starts: path relative to it, bytes, mode.
     package var files: [(path: String, bytes: [UInt8], mode: UInt32)]
+    /// Secrets to lay out as files, one per key: at ``LaunchMount/path`` where the launcher can mount, else in the
+    /// launch's private folder. ``LaunchMount/variable`` names the place in either case.
+    package var secretFiles: [LaunchMount] = []
     /// Variables that hold the place of one of ``files`` as the program sees it: the launcher alone knows where.
     package var fileVariables: [(name: String, path: String)]
     /// What a launcher with images runs the program in; a launcher that needs one refuses an order without.
@@ -107,6 +115,28 @@ package struct LaunchImage: Sendable {
         self.labels = labels
         self.port = port
         self.registryConfig = registryConfig
+    }
+}
+
+/// A secret that code is given as a folder of files, to be read by its user alone. Nothing may print the bytes.
+package struct LaunchMount: Sendable {
+    package var secret: String
+    /// Where the spec wants the folder: absolute.
+    package var path: String
+    package var files: [(name: String, bytes: [UInt8])]
+
+    package init(secret: String, path: String, files: [(name: String, bytes: [UInt8])]) {
+        self.secret = secret
+        self.path = path
+        self.files = files
+    }
+
+    /// `SPILE_SECRETS_` and the name in capitals, with `_` for what no variable's name may hold.
+    package var variable: String {
+        "SPILE_SECRETS_"
+            + String(
+                decoding: secret.uppercased().utf8.map { NameRules.isAlphanumeric($0) ? $0 : UInt8(ascii: "_") },
+                as: UTF8.self)
     }
 }
 

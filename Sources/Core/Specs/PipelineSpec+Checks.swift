@@ -26,15 +26,17 @@ extension PipelineSpec {
 
     private static func fault(_ text: String) -> SpileError { .invalid("invalid effective spec: \(text)") }
 
-    /// What is checked before any state of the server is looked at.
-    package func checkSecrets() throws(SpileError) {
+    /// Checks what the spec says of secrets against those that `known` finds: the keys of a secret, nil for none.
+    package func checkSecrets(_ known: (String) throws -> Set<String>?) throws {
         for secret in transform?.secrets ?? [] {
-            if !secret.variable.isEmpty, secret.key.isEmpty {
-                throw .domain("secret \(secret.name) has env_var set but is missing key")
+            try secret.check()
+            guard let keys = try known(secret.name) else {
+                throw SpileError.domain(
+                    "missing Kubernetes secret \(secret.name)", remedy: "make it: pachctl create secret -f <manifest>")
             }
-            throw .domain(
-                "missing Kubernetes secret \(secret.name)",
-                remedy: "this server keeps no secrets yet: pass the value by transform.env or by a file")
+            if !secret.key.isEmpty, !keys.contains(secret.key) {
+                throw SpileError.domain("Kubernetes secret \(secret.name) missing key \(secret.key)")
+            }
         }
     }
 
@@ -79,6 +81,19 @@ extension PipelineSpec {
         guard let secret = database["secret"] else { throw .domain("egress.sql_database.secret is required") }
         if (secret["name"]?.string ?? "").isEmpty || (secret["key"]?.string ?? "").isEmpty {
             throw .domain("egress.sql_database.secret.name and egress.sql_database.secret.key are required")
+        }
+    }
+}
+
+extension SecretSpec {
+    /// Faults that no secret can mend.
+    fileprivate func check() throws(SpileError) {
+        if !variable.isEmpty, key.isEmpty { throw .domain("secret \(name) has env_var set but is missing key") }
+        if variable.utf8.contains(where: { $0 == UInt8(ascii: "=") || $0 == 0 }) {
+            throw .domain("secret \(name): env_var \"\(variable)\" is not the name of a variable")
+        }
+        if !mountPath.isEmpty, !mountPath.hasPrefix("/") || mountPath.split(separator: "/").contains("..") {
+            throw .domain("secret \(name): mount_path \"\(mountPath)\" is not an absolute path without ..")
         }
     }
 }

@@ -106,6 +106,11 @@ package struct ServiceSpec: Sendable, Equatable {
         type = json["type"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? "NodePort"
     }
 
+    /// Its type as a patch of the object that holds the service.
+    package var typed: JSONValue {
+        .object([JSONMember("service", .object([JSONMember("type", .string(type))]))])
+    }
+
     /// Whether no port is named: what a client sends that must not send an empty spout, and means no service.
     package var isEmpty: Bool { internalPort == 0 && externalPort == 0 }
 }

@@ -23,12 +23,14 @@ extension PipelineManager {
     /// Merges and checks a spec; changes nothing.
     package func prepare(_ request: PipelineRequest, as principal: Principal) throws -> Prepared {
         try refuseLaunches(principal, "create pipeline")
-        let spec = try effectiveSpec(request.spec)
+        let spec = try effectiveSpec(of: request)
         if !request.dryRun {
             if spec.json["pipeline"] == nil {
                 throw SpileError.domain("invalid pipeline spec: request.Pipeline cannot be nil")
             }
-            try spec.checkSecrets()
+            try spec.checkSecrets { name in
+                try history.read { try $0.secret(name) }.map { Set($0.values.keys) }
+            }
         }
         return Prepared(spec: spec, request: request)
     }
@@ -39,26 +41,44 @@ extension PipelineManager {
     }
 
     /// The spec with the defaults merged in and its static checks passed.
-    private func effectiveSpec(_ text: String) throws(SpileError) -> PipelineSpec {
-        do throws(SpileError) {
-            let user = try SpecDocument.read(text).json
-            var spec = PipelineSpec(SpecDefaults.effective(user))
-            if spec.json["pipeline"] != nil {
-                let project = JSONValue.object([JSONMember("name", .string(spec.project.name))])
-                let named = JSONValue.object([JSONMember("pipeline", .object([JSONMember("project", project)]))])
-                spec = PipelineSpec(spec.json.merged(with: named))
-            }
-            if spec.kind == .spout, spec.spout == nil {
-                spec = PipelineSpec(spec.json.merged(with: .object([JSONMember("spout", .object([]))])))
-            }
-            try spec.checkStatic()
-            return spec
-        } catch {
+    private func effectiveSpec(of request: PipelineRequest) throws -> PipelineSpec {
+        do {
+            let user = try SpecDocument.read(request.effective ?? request.spec).json
+            if request.effective != nil { return try Self.completed(PipelineSpec(user)) }
+            let project = ProjectKey(user["pipeline"]?["project"]?["name"]?.string ?? "")
+            return try Self.effectiveSpec(of: user, try history.read { try SpecLayers(of: project, in: $0) })
+        } catch let error as SpileError {
             throw error.wrapped("could not make effective spec")
         }
     }
 
-    private static func create(
+    static func effectiveSpec(of user: JSONValue, _ layers: SpecLayers) throws(SpileError) -> PipelineSpec {
+        try completed(PipelineSpec(layers.effective(user)))
+    }
+
+    /// The spec with its project, and the spout that it is, spelled out; checked as far as it can be by itself.
+    private static func completed(_ merged: PipelineSpec) throws(SpileError) -> PipelineSpec {
+        var spec = merged
+        if spec.json["pipeline"] != nil {
+            let project = JSONValue.object([JSONMember("name", .string(spec.project.name))])
+            let named = JSONValue.object([JSONMember("pipeline", .object([JSONMember("project", project)]))])
+            spec = PipelineSpec(spec.json.merged(with: named))
+        }
+        if spec.kind == .spout, spec.spout == nil {
+            spec = PipelineSpec(spec.json.merged(with: .object([JSONMember("spout", .object([]))])))
+        }
+        // The kind of a service is spelled out where there is one.
+        if let service = spec.service {
+            spec = PipelineSpec(spec.json.merged(with: service.typed))
+        }
+        if let service = spec.spout?.service {
+            spec = PipelineSpec(spec.json.merged(with: .object([JSONMember("spout", service.typed)])))
+        }
+        try spec.checkStatic()
+        return spec
+    }
+
+    static func create(
         _ spec: PipelineSpec, _ request: PipelineRequest, in transaction: HistoryTransaction
     ) throws {
         let key = spec.key

@@ -42,7 +42,13 @@ extension PipelineManager {
         package var projects: [ProjectKey]?
         /// Older versions to list beside the one in force; negative stands for all.
         package var history: Int64
-        package init(pipeline: PipelineKey? = nil, projects: [ProjectKey]? = nil, history: Int64 = 0) {
+        /// Instead of the version in force the one that this commit set was made by; pipelines that have no part in it
+        /// are left out.
+        package var commitSet: CommitID?
+        package init(
+            pipeline: PipelineKey? = nil, projects: [ProjectKey]? = nil, history: Int64 = 0, commitSet: CommitID? = nil
+        ) {
+            self.commitSet = commitSet
             self.pipeline = pipeline
             self.projects = projects
             self.history = history
@@ -58,14 +64,30 @@ extension PipelineManager {
                 keys = [key]
             } else {
                 let inForce = try catalog.pipelines(in: listing.projects)
-                if listing.history == 0 { return inForce }
+                if listing.history == 0, listing.commitSet == nil { return inForce }
                 keys = inForce.map(\.key)
             }
             if case .launch(let own, _) = principal { keys = keys.filter { $0 == own } }
             let most = listing.history < 0 ? Int.max : Int(clamping: listing.history) + 1
-            return try keys.flatMap { try catalog.pipelineVersions($0).prefix(most) }
+            let specs = try listing.commitSet.map { try Self.specs(of: $0, in: catalog) }
+            return try keys.flatMap { key -> ArraySlice<PipelineRecord> in
+                let versions = try catalog.pipelineVersions(key)
+                guard let specs else { return versions.prefix(most) }
+                return versions.drop { !specs.contains(key.repo(.spec).commit($0.specCommit)) }.prefix(most)
+            }
         }
         if case .launch(let own, _) = principal { result = result.filter { $0.key == own } }
         return result.sorted { ($1.updatedAt, $0.key, $1.version) < ($0.updatedAt, $1.key, $0.version) }
+    }
+
+    /// The spec commits that a commit set holds, or that commits of it were made by.
+    private static func specs(of set: CommitID, in catalog: any CatalogReader) throws -> Set<CommitKey> {
+        let commits = try catalog.commits(set: set)
+        if commits.isEmpty { throw SpileError.notFound("commit set \(set) not found") }
+        var result = Set(commits.map(\.key).filter { $0.repo.type == .spec })
+        for upstream in Set(commits.flatMap(\.provenance)) {
+            if let key = try catalog.name(of: upstream)?.key, key.repo.type == .spec { result.insert(key) }
+        }
+        return result
     }
 }

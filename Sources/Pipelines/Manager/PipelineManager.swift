@@ -33,9 +33,14 @@ package struct PipelineRequest: Sendable {
     package var reprocess: Bool
     /// Check and merge only.
     package var dryRun: Bool
+    /// The effective spec, where it is settled already: defaults are not merged into it again.
+    package var effective: String?
 
-    package init(spec: String, update: Bool = false, reprocess: Bool = false, dryRun: Bool = false) {
+    package init(
+        spec: String, update: Bool = false, reprocess: Bool = false, dryRun: Bool = false, effective: String? = nil
+    ) {
         self.spec = spec
+        self.effective = effective
         self.update = update
         self.reprocess = reprocess
         self.dryRun = dryRun

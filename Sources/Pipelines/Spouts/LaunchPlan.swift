@@ -34,6 +34,8 @@ package struct LaunchPlan: Sendable {
     package var site: LaunchSite
     /// Where an earlier launch got to.
     package var position: SpoutPosition
+    /// The secrets that the spec names, opened.
+    package var secrets = LaunchSecrets()
 
     /// What every launch's token begins with.
     package static let tokenPrefix = "launch-"
@@ -86,6 +88,7 @@ package struct LaunchPlan: Sendable {
             ], output: output)
         order.image = image
         order.launcher = spec.launcherName.flatMap(LauncherKind.init)
+        order.secretFiles = secrets.mounts
         return order
     }
 
@@ -109,13 +112,15 @@ package struct LaunchPlan: Sendable {
             port: exposure)
     }
 
-    /// What the spec sets.
-    private var specEnvironment: [String: String] { spec.transform?.environment ?? [:] }
+    /// What the spec sets, and over it its secrets.
+    private var specEnvironment: [String: String] {
+        (spec.transform?.environment ?? [:]).merging(secrets.variables) { $1 }
+    }
 
     private static let configFile = "config.json"
     private static let resumeFile = "resume.json"
 
-    /// Basics, then what the spec sets, then what the contract fixes: later ones win.
+    /// Basics, then what the spec sets, then its secrets, then what the contract fixes: later ones win.
     package var environment: [String: String] {
         var result = site.baseEnvironment
         for (name, value) in specEnvironment { result[name] = value }

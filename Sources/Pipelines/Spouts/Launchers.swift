@@ -27,6 +27,10 @@ package struct Launchers: Launcher {
         return LaunchHandle("\(kind.rawValue) \(try await launcher.start(order))")
     }
 
+    package func mountsSecrets(of order: LaunchOrder) -> Bool {
+        launchers[order.launcher ?? usual]?.mountsSecrets(of: order) ?? false
+    }
+
     package func publishesPort(of order: LaunchOrder) -> Bool {
         launchers[order.launcher ?? usual]?.publishesPort(of: order) ?? false
     }

@@ -35,15 +35,17 @@ struct SpoutRun: Sendable {
         let token = Self.token(supervisor.world.randomness)
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
             of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
-        let plan = try LaunchPlan(
+        var plan = try LaunchPlan(
             pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site,
             position: try supervisor.ledger.position(of: pipeline))
+        plan.secrets = try supervisor.secrets.open(plan.spec.transform?.secrets ?? [])
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
         let (logs, key) = (supervisor.logs, key)
         let order = plan.order { output in
             tail.append(output.line)
             logs.append(output, worker: worker, of: key)
         }
+        noteUnmounted(order, worker: worker)
         // Before the code runs: where the port cannot be had, it need not start.
         if let exposure = plan.exposure, !supervisor.launcher.publishesPort(of: order) {
             try await supervisor.ports.open(exposure)
@@ -56,6 +58,16 @@ struct SpoutRun: Sendable {
             try await supervisor.ledger.launched(key, epoch: epoch, handle: handle)
         }
         return handle
+    }
+
+    /// Code that looks for a secret at its path would not find it: the logs say where it is instead.
+    private func noteUnmounted(_ order: LaunchOrder, worker: String) {
+        if supervisor.launcher.mountsSecrets(of: order) { return }
+        for mount in order.secretFiles {
+            supervisor.logs.note(
+                "secret \(mount.secret): its files are in $\(mount.variable), not at \(mount.path): code that "
+                    + "runs as a process of this machine gets nothing mounted", worker: worker, of: key)
+        }
     }
 }
 

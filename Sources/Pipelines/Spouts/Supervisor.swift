@@ -54,6 +54,7 @@ package final class Supervisor: Sendable {
     let launcher: any Launcher
     let ports: any ServicePorts
     let logs: LogStore
+    let secrets: any SecretSource
     let options: Options
     let world: World
     let logger: Logger
@@ -62,12 +63,13 @@ package final class Supervisor: Sendable {
 
     package init(
         ledger: any SpoutLedger, launcher: any Launcher, ports: any ServicePorts, logs: LogStore, options: Options,
-        world: World, logger: Logger
+        world: World, secrets: any SecretSource = NoSecrets(), logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher
         self.ports = ports
         self.logs = logs
+        self.secrets = secrets
         self.options = options
         self.world = world
         self.logger = logger

@@ -59,7 +59,8 @@ package enum StoppedStore {
     ) throws {
         do {
             let locked = try DataFolder(folder)
-            try LocalSnapshot.restore(snapshot, catalog: locked.catalog, segments: locked.segments, progress)
+            try LocalSnapshot.restore(
+                snapshot, catalog: locked.catalog, segments: locked.segments, keyFile: locked.secretsKey, progress)
         }
         try withFolder(folder) { catalog, history in
             try catalog.verify()

@@ -8,9 +8,11 @@ import Versioning
 /// `pps_v2.API`: messages to calls of ``PipelineManager`` and ``LogStore`` and back (`pps.md` §11).
 struct PPSService: Sendable {
     let manager: PipelineManager
+    let secrets: Secrets
     let logs: LogStore
     let history: History
     let transactions: Transactions
+    let clock: any Clock
 
     typealias Method = PpsV2_API.Method
 
@@ -18,8 +20,16 @@ struct PPSService: Sendable {
         registerChanges(in: &routes)
         registerReads(in: &routes)
         registerJobs(in: &routes)
+        registerSecrets(in: &routes)
         registerDefaults(in: &routes)
         registerLogs(in: &routes)
+        routes.unary(Method.RunPipeline.descriptor) { (_: PpsV2_RunPipelineRequest, _) -> Google_Protobuf_Empty in
+            throw SpileError.domain("unimplemented", remedy: "rerun pipeline runs one again")
+        }
+        routes.refuse([Method.RenderTemplate.descriptor]) { _ in
+            "RenderTemplate is not offered: this server knows no jsonnet; render on your side: "
+                + "jsonnet --tla-str name=value template.jsonnet | pachctl create pipeline -f -"
+        }
         routes.refuse(Method.descriptors) { "\($0.method) is not implemented yet: this server runs spouts" }
     }
 }
@@ -39,10 +49,7 @@ extension PPSService {
         }
         routes.unary(Method.RerunPipeline.descriptor) { (request: PpsV2_RerunPipelineRequest, call) in
             let key = try Self.key(request.hasPipeline, request.pipeline)
-            let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-            _ = try await manager.create(
-                PipelineRequest(spec: pipeline.userSpec, update: true, reprocess: request.reprocess),
-                as: call.principal)
+            try await manager.rerun(key, reprocess: request.reprocess, as: call.principal)
             return Google_Protobuf_Empty()
         }
     }
@@ -128,89 +135,16 @@ extension PPSService {
         }
         routes.unary(Method.DeleteAll.descriptor) { (_: Google_Protobuf_Empty, call) in
             _ = try await manager.deleteAll(in: nil, PipelineManager.Deletion(force: true), as: call.principal)
+            try await secrets.deleteAll(as: call.principal)
             return Google_Protobuf_Empty()
         }
     }
 
-    private static func key(_ isGiven: Bool, _ message: PpsV2_Pipeline) throws -> PipelineKey {
+    static func key(_ isGiven: Bool, _ message: PpsV2_Pipeline) throws -> PipelineKey {
         guard isGiven, !message.name.isEmpty else {
             throw SpileError.invalid("request.Pipeline cannot be nil", remedy: "name a pipeline")
         }
         return PipelineKey(message)
-    }
-}
-
-extension PPSService {
-    private func registerReads(in routes: inout Routes) {
-        routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
-            let key = try Self.key(request.hasPipeline, request.pipeline)
-            let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-            return try pipeline.message(hasDetails: request.details)
-        }
-        routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
-            for pipeline in try list(request, call) { try await writer.write(try pipeline.message(hasDetails: true)) }
-        }
-        routes.unary(Method.PipelinesSummary.descriptor) { (request: PpsV2_PipelinesSummaryRequest, call) in
-            let projects = request.projects.map { ProjectKey($0.name) }
-            let listing = PipelineManager.Listing(projects: projects.isEmpty ? nil : projects)
-            return PpsV2_PipelinesSummaryResponse.with { response in
-                response.summaries = Self.summaries((try? manager.list(listing, as: call.principal)) ?? [])
-            }
-        }
-        routes.serverStream(Method.CheckStatus.descriptor) {
-            (_: PpsV2_CheckStatusRequest, _, _: RPCWriter<PpsV2_CheckStatusResponse>) in
-        }
-    }
-
-    private func list(_ request: PpsV2_ListPipelineRequest, _ call: Call) throws -> [PipelineRecord] {
-        if request.hasCommitSet {
-            throw SpileError(
-                .unimplemented, "ListPipeline by commit_set is not implemented yet", remedy: "leave it out")
-        }
-        let states = try Self.states(request.jqFilter)
-        let hasName = request.hasPipeline && !request.pipeline.name.isEmpty
-        var pipelines = try manager.list(
-            PipelineManager.Listing(
-                pipeline: hasName ? PipelineKey(request.pipeline) : nil,
-                projects: request.projects.isEmpty ? nil : request.projects.map { ProjectKey($0) },
-                history: request.history),
-            as: call.principal)
-        if let states { pipelines = pipelines.filter { states.contains($0.state.wireName) } }
-        if request.hasPage, request.page.pageSize > 0 {
-            let size = Int(clamping: request.page.pageSize)
-            let (skipped, isTooFar) = size.multipliedReportingOverflow(
-                by: max(0, Int(clamping: request.page.pageIndex)))
-            pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
-        }
-        return pipelines
-    }
-
-    /// The states that a filter as `pachctl list pipeline --state` sends asks for; nil for no filter.
-    private static func states(_ filter: String) throws -> Set<String>? {
-        if filter.isEmpty { return nil }
-        let terms = filter.split(separator: " or ").map { $0.filter { !" ()".contains($0) } }
-        return try Set(
-            terms.map { term in
-                guard term.hasPrefix(".state==\""), term.hasSuffix("\"") else {
-                    throw SpileError(
-                        .unimplemented, "error parsing jq filter: only .state == \"…\" joined by or is understood",
-                        remedy: "filter on the client: pachctl list pipeline --raw | jq …")
-                }
-                return String(term.dropFirst(".state==\"".count).dropLast())
-            })
-    }
-
-    private static func summaries(_ pipelines: [PipelineRecord]) -> [PpsV2_PipelinesSummary] {
-        Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
-            let failed = pipelines.count { $0.state == .failure || $0.state == .crashing }
-            let paused = pipelines.count { $0.state == .paused }
-            return .with {
-                $0.project = project.message
-                $0.failedPipelines = Int64(failed)
-                $0.pausedPipelines = Int64(paused)
-                $0.activePipelines = Int64(pipelines.count - failed - paused)
-            }
-        }
     }
 }
 
@@ -234,20 +168,6 @@ extension PPSService {
             throw SpileError.notFound(
                 "job \"\(PipelineKey(request.job.pipeline))@\(request.job.id)\" not found",
                 remedy: "spouts make no jobs")
-        }
-        routes.unary(Method.ListSecret.descriptor) { (_: Google_Protobuf_Empty, _) in PpsV2_SecretInfos() }
-    }
-
-    private func registerDefaults(in routes: inout Routes) {
-        routes.unary(Method.GetClusterDefaults.descriptor) { (_: PpsV2_GetClusterDefaultsRequest, _) in
-            PpsV2_GetClusterDefaultsResponse.with { $0.clusterDefaultsJson = "{}" }
-        }
-        routes.unary(Method.GetProjectDefaults.descriptor) { (request: PpsV2_GetProjectDefaultsRequest, _) in
-            let project = ProjectKey(request.project)
-            guard try history.read({ try $0.project(project) }) != nil else {
-                throw SpileError.notFound("project \"\(project)\" not found")
-            }
-            return PpsV2_GetProjectDefaultsResponse.with { $0.projectDefaultsJson = "{}" }
         }
     }
 }

@@ -16,9 +16,6 @@ extension PipelineKey {
 
 extension PipelineState {
     var message: PpsV2_PipelineState { PpsV2_PipelineState(rawValue: rawValue) ?? .unknown }
-
-    /// The name of the enum's value, as filters write it.
-    var wireName: String { self == .unknown ? "PIPELINE_STATE_UNKNOWN" : "PIPELINE_\(self)".uppercased() }
 }
 
 extension PipelineRecord {

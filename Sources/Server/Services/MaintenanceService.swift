@@ -10,6 +10,7 @@ struct MaintenanceService: Sendable {
     let history: History
     /// Where the store's segments lie.
     let segments: String
+    let secretsKey: String
 
     private typealias Method = Spile_V1_Maintenance.Method
 
@@ -63,11 +64,11 @@ struct MaintenanceService: Sendable {
     private func snapshot(
         _ request: Spile_V1_SnapshotRequest, _ writer: RPCWriter<Spile_V1_SnapshotResponse>
     ) async throws {
-        let (path, segments) = (request.path, segments)
+        let (path, segments, secretsKey) = (request.path, segments, secretsKey)
         let summary = try await OwnThread.run("snapshot") { (progress: SegmentCopyProgress) in
             try await writer.write(progress.message)
         } _: { [history] pacer, report in
-            try history.snapshot(to: try LocalSnapshot(path, ofSegments: segments)) {
+            try history.snapshot(to: try LocalSnapshot(path, ofSegments: segments, keyFile: secretsKey)) {
                 try pacer.pause(0)
                 report($0)
             }

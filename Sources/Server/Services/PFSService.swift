@@ -45,9 +45,10 @@ extension PFSService {
         routes.unary(Method.InspectProjectV2.descriptor) { (request: PfsV2_InspectProjectV2Request, _) in
             guard request.hasProject else { throw SpileError.invalid("validate request: project is missing") }
             let project = try project(ProjectKey(request.project))
+            let defaults = try history.read { try $0.projectDefaults(project.key) }
             return PfsV2_InspectProjectV2Response.with {
                 $0.info = project.message
-                $0.defaultsJson = "{}"
+                $0.defaultsJson = defaults?.json ?? "{}"
             }
         }
         routes.serverStream(Method.ListProject.descriptor) { (_: PfsV2_ListProjectRequest, _, writer) in

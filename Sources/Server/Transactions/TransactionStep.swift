@@ -137,7 +137,7 @@ extension TransactionStep {
         let prepared = try pipelines.prepare(
             PipelineRequest(
                 spec: request.userJson.isEmpty ? try PPSService.text(plain) : request.userJson, update: plain.update,
-                reprocess: plain.reprocess),
+                reprocess: plain.reprocess, effective: request.effectiveJson.isEmpty ? nil : request.effectiveJson),
             as: principal)
         return TransactionStep(pipeline: prepared.key) { transaction in
             try pipelines.create(prepared, in: transaction)

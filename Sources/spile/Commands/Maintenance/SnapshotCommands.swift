@@ -8,7 +8,8 @@ struct SnapshotCommand: AsyncParsableCommand {
             discussion: """
                 The folder is made on the server's machine and holds every commit that was answered before. On the \
                 store's own file system nothing is copied that need not be: segments are shared by hard links. Another \
-                disk is the better place for a backup. Bring it back with restore:
+                disk is the better place for a backup. Where secrets are stored, the folder holds secrets.key too, \
+                which opens them: keep it from others as you keep the data folder. Bring it back with restore:
 
                   \(Program.name) snapshot /backup/spile-monday
                   \(Program.name) restore /backup/spile-monday --data /srv/spile-again

@@ -12,7 +12,9 @@ struct CreateSecret: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "secret", abstract: "Store a secret for pipelines' code.",
             discussion: """
-                The file is a Kubernetes Secret manifest, JSON or YAML.
+                The file is a Kubernetes Secret manifest, JSON or YAML: metadata.name, data with values in base64, \
+                stringData with plain ones. Specs use it by transform.secrets, as a variable (env_var and key) or as \
+                files (mount_path). No command shows a value again.
 
                   \(Program.name) create secret -f token.json
                 """)
@@ -25,11 +27,12 @@ struct CreateSecret: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        var (text, _) = try TextSource.text(file, hint: "Reading the manifest from stdin; end it with Ctrl-D.")
-        // JSON is sent as it is; the server knows no YAML.
-        if (try? JSON(parsing: text)) == nil { text = try SpecReader.read(text, source: file)[0].json.compact }
+        let (text, name) = try TextSource.text(file, hint: "Reading the manifest from stdin; end it with Ctrl-D.")
+        // JSON is sent as it is; not every server reads YAML.
+        let manifests =
+            (try? JSON(parsing: text)) != nil ? [text] : try SpecReader.read(text, source: name).map(\.json.compact)
         let session = try await Session.open(global)
-        _ = try await session.pps.createSecret(.with { $0.file = Data(text.utf8) })
+        for manifest in manifests { _ = try await session.pps.createSecret(.with { $0.file = Data(manifest.utf8) }) }
     }
 }
 

@@ -1,0 +1,81 @@
+import API
+import Core
+import GRPCCore
+import Pipelines
+import SwiftProtobuf
+
+/// What there is of pipelines, and how it does (`pps.md` §11).
+extension PPSService {
+    func registerReads(in routes: inout Routes) {
+        routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
+            let key = try Self.key(request.hasPipeline, request.pipeline)
+            let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
+            return try pipeline.message(hasDetails: request.details)
+        }
+        routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
+            for pipeline in try list(request, call) { try await writer.write(try pipeline.message(hasDetails: true)) }
+        }
+        routes.unary(Method.PipelinesSummary.descriptor) { (request: PpsV2_PipelinesSummaryRequest, call) in
+            let projects = request.projects.map { ProjectKey($0.name) }
+            let listing = PipelineManager.Listing(projects: projects.isEmpty ? nil : projects)
+            let pipelines = try manager.list(listing, as: call.principal)
+            return PpsV2_PipelinesSummaryResponse.with { response in
+                response.summaries = Self.summaries(pipelines)
+            }
+        }
+        routes.serverStream(Method.CheckStatus.descriptor) { (request: PpsV2_CheckStatusRequest, call, writer) in
+            for answer in try checkStatus(request, call) { try await writer.write(answer) }
+        }
+    }
+
+    private func list(_ request: PpsV2_ListPipelineRequest, _ call: Call) throws -> [PipelineRecord] {
+        let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
+        let hasName = request.hasPipeline && !request.pipeline.name.isEmpty
+        var pipelines = try manager.list(
+            PipelineManager.Listing(
+                pipeline: hasName ? PipelineKey(request.pipeline) : nil,
+                projects: request.projects.isEmpty ? nil : request.projects.map { ProjectKey($0) },
+                history: request.history,
+                commitSet: request.hasCommitSet ? try Self.set(request.commitSet) : nil),
+            as: call.principal)
+        if let filter { pipelines = try pipelines.filter { try filter.keeps(try $0.filterJSON) } }
+        if request.hasPage, request.page.pageSize > 0 {
+            let size = Int(clamping: request.page.pageSize)
+            let (skipped, isTooFar) = size.multipliedReportingOverflow(
+                by: max(0, Int(clamping: request.page.pageIndex)))
+            pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
+        }
+        return pipelines
+    }
+
+    private static func set(_ message: PfsV2_CommitSet) throws -> CommitID {
+        guard let id = CommitID(message.id) else {
+            throw SpileError.notFound("commit set \(message.id) not found", remedy: "list commit shows their ids")
+        }
+        return id
+    }
+
+    private static func summaries(_ pipelines: [PipelineRecord]) -> [PpsV2_PipelinesSummary] {
+        Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
+            let failed = pipelines.count { $0.state == .failure || $0.state == .crashing }
+            let paused = pipelines.count { $0.state == .paused }
+            return .with {
+                $0.project = project.message
+                $0.failedPipelines = Int64(failed)
+                $0.pausedPipelines = Int64(paused)
+                $0.activePipelines = Int64(pipelines.count - failed - paused)
+            }
+        }
+    }
+}
+
+extension PipelineRecord {
+    /// What filters look at: the message with the names of the .proto files, without what is zero (`pps.md` §11).
+    fileprivate var filterJSON: JSONValue {
+        get throws {
+            var options = JSONEncodingOptions()
+            options.preserveProtoFieldNames = true
+            return try SpecDocument.plainJSON(try message(hasDetails: true).jsonString(options: options))
+        }
+    }
+}
