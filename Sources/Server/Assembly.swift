@@ -32,6 +32,8 @@ final class Assembly: Sendable {
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
         self.options = options
         self.logger = logger
+        // What is wrong with them is said before anything is opened.
+        if let tls = options.tls { try TLSFiles.check(certificate: tls.certificate, key: tls.key) }
         urls = try URLFetcher(
             folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
         let catalog = try SQLiteCatalog(path: folder.catalog)
@@ -70,9 +72,9 @@ final class Assembly: Sendable {
 
     /// Where running code finds this server once it listens on `port`.
     func launchSite(port: Int) -> LaunchSite {
-        let isWildcard = ["0.0.0.0", "::"].contains(options.host)
+        let isLoopback = ["0.0.0.0", "::"].contains(options.host) || options.tls != nil
         return LaunchSite(
-            host: isWildcard ? "127.0.0.1" : options.host, port: port, toolFolder: toolFolder,
+            host: isLoopback ? "127.0.0.1" : options.host, port: port, toolFolder: toolFolder,
             deploymentID: clusterID, baseEnvironment: ProcessInfo.processInfo.environment)
     }
 
@@ -115,11 +117,28 @@ final class Assembly: Sendable {
             logger: logger)
     }
 
+    /// What serves clients.
     func makeTransport() -> Routes.Transport {
+        let address: SocketAddress = options.host.contains(":")
+            ? .ipv6(host: options.host, port: options.port) : .ipv4(host: options.host, port: options.port)
+        guard let tls = options.tls else { return Self.transport(at: address, .plaintext) }
+        return Self.transport(
+            at: address,
+            .tls(
+                certificateChain: [.file(path: tls.certificate, format: .pem)],
+                privateKey: .file(path: tls.key, format: .pem)))
+    }
+
+    /// What serves running code where clients are served with TLS: plain, on a free port of loopback (`pps.md` §3.7).
+    func makePeerTransport() -> Routes.Transport? {
+        options.tls == nil ? nil : Self.transport(at: .ipv4(host: "127.0.0.1", port: 0), .plaintext)
+    }
+
+    private static func transport(
+        at address: SocketAddress, _ security: HTTP2ServerTransport.Posix.TransportSecurity
+    ) -> Routes.Transport {
         Routes.Transport(
-            address: options.host.contains(":")
-                ? .ipv6(host: options.host, port: options.port) : .ipv4(host: options.host, port: options.port),
-            transportSecurity: .plaintext,
+            address: address, transportSecurity: security,
             config: .defaults { config in
                 config.rpc.maxRequestPayloadSize = Limits.messageBytes + 1024
                 config.http2.maxFrameSize = 1 << 20

@@ -20,11 +20,15 @@ package func runServer(_ options: ServerOptions) async throws {
     let assembly = try Assembly(folder: folder, options: options, logger: logger)
     let executor = IOExecutor(threads: options.threads)
     let transport = assembly.makeTransport()
+    let peers = assembly.makePeerTransport()
     // Ended in reverse: first the running code, which may still write, then the calls, then the plain downloads.
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-        .init(service: CallService(assembly: assembly, executor: executor, transport: transport, options: options)),
         .init(
-            service: SpoutService(assembly: assembly, transport: transport), successTerminationBehavior: .ignore),
+            service: CallService(
+                assembly: assembly, executor: executor, transport: transport, peers: peers, options: options)),
+        .init(
+            service: SpoutService(assembly: assembly, transport: peers ?? transport),
+            successTerminationBehavior: .ignore),
         .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
         .init(
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
@@ -58,13 +62,18 @@ private struct CallService: Service {
     let assembly: Assembly
     let executor: IOExecutor
     let transport: Routes.Transport
+    /// For running code, if that has a port of its own.
+    let peers: Routes.Transport?
     let options: ServerOptions
 
     func run() async throws {
-        let server = GRPCServer(transport: transport, router: assembly.makeRouter())
+        let router = assembly.makeRouter()
+        let servers = [transport, peers].compactMap { $0 }.map { GRPCServer(transport: $0, router: router) }
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask(executorPreference: executor) { try await serve(server) }
+                for server in servers {
+                    group.addTask(executorPreference: executor) { try await serve(server) }
+                }
                 group.addTask { try await announce() }
                 try await group.waitForAll()
             }
@@ -72,7 +81,7 @@ private struct CallService: Service {
             // Wakes the calls that wait for ever, so that draining ends.
             assembly.history.events.close()
             assembly.logs.endFollowing()
-            server.beginGracefulShutdown()
+            for server in servers { server.beginGracefulShutdown() }
         }
     }
 
@@ -93,7 +102,8 @@ private struct CallService: Service {
             guard let port = await place.wait() else { return }
             http = ", plain HTTP on port \(port)"
         }
-        print("spile is ready on \(text), data in \(options.dataFolder)\(http)")
+        let security = options.tls == nil ? "" : ", with TLS"
+        print("spile is ready on \(text)\(security), data in \(options.dataFolder)\(http)")
         fflush(nil)
     }
 }

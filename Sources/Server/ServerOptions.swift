@@ -22,13 +22,16 @@ package struct ServerOptions: Sendable {
     package var garbageInterval: Double?
     /// The address at which the ports of spouts' services are opened; those of type ClusterIP are on loopback anyway.
     package var serviceHost: String
+    /// Makes calls encrypted; running code of pipelines keeps to a plain port on loopback.
+    package var tls: TLSPaths?
     /// What runs users' code.
     package var launchers: LauncherOptions
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
-        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0", launchers: LauncherOptions = LauncherOptions()
+        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0", launchers: LauncherOptions = LauncherOptions(),
+        tls: TLSPaths? = nil
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -41,6 +44,18 @@ package struct ServerOptions: Sendable {
         self.fileURLFolders = fileURLFolders
         self.serviceHost = serviceHost
         self.launchers = launchers
+        self.tls = tls
+    }
+}
+
+/// Where the certificate and the key of a server lie, PEM both.
+package struct TLSPaths: Sendable {
+    package var certificate: String
+    package var key: String
+
+    package init(certificate: String, key: String) {
+        self.certificate = certificate
+        self.key = key
     }
 }
 

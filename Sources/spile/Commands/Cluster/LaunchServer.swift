@@ -5,7 +5,8 @@ import Server
 /// that of the calls. `logLevel` is one of the names of the logging library, `garbageInterval` seconds, nil for never.
 func launchServer(
     dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String,
-    fileURLFolders: [String], garbageInterval: Double?, serviceHost: String, launchers: LauncherFlags
+    fileURLFolders: [String], garbageInterval: Double?, serviceHost: String, launchers: LauncherFlags,
+    tls: (certificate: String, key: String)?
 ) async throws {
     let listener: HTTPListener =
         if isHTTPOff { .off } else { http.map { .at(host: $0.host, port: $0.port) } ?? .besideCalls }
@@ -14,5 +15,5 @@ func launchServer(
         ServerOptions(
             dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level,
             fileURLFolders: fileURLFolders, garbageInterval: garbageInterval, serviceHost: serviceHost,
-            launchers: launchers.options))
+            launchers: launchers.options, tls: tls.map { TLSPaths(certificate: $0.certificate, key: $0.key) }))
 }

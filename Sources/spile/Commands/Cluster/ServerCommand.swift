@@ -41,6 +41,16 @@ struct ServerCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The address at which the external ports of spouts with a service are opened.", valueName: "address"))
     var serviceHost = "0.0.0.0"
+    @Option(
+        name: .customLong("tls-cert"), parsing: .unconditional,
+        help: ArgumentHelp(
+            "The server's certificate and those that vouch for it, PEM: calls are encrypted then, plain HTTP is not. With --tls-key.",
+            valueName: "file"))
+    var tlsCertificate: String?
+    @Option(
+        name: .customLong("tls-key"), parsing: .unconditional,
+        help: ArgumentHelp("The private key of the certificate, PEM.", valueName: "file"))
+    var tlsKey: String?
     @OptionGroup var launchers: LauncherFlags
     @OptionGroup var global: GlobalOptions
 
@@ -55,7 +65,16 @@ struct ServerCommand: AsyncParsableCommand {
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, fileURLFolders: allowFileURLs,
-            garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers)
+            garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
+            tls: try Self.tls(tlsCertificate, tlsKey))
+    }
+
+    private static func tls(_ certificate: String?, _ key: String?) throws -> (certificate: String, key: String)? {
+        switch (certificate, key) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?): return (certificate, key)
+        default: throw Failure("--tls-cert and --tls-key go together: give both, or neither")
+        }
     }
 
     private static func place(_ text: String, of flag: String) throws -> Address {
