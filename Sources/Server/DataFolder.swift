@@ -41,7 +41,11 @@ struct DataFolder: ~Copyable {
         lock = descriptor
     }
 
-    deinit { close(lock) }
+    deinit {
+        // Not by closing alone: a child that is being started has a copy of the descriptor until it runs its program.
+        _ = flock(lock, LOCK_UN)
+        close(lock)
+    }
 
     private static func make(_ path: String) throws {
         do {

@@ -32,8 +32,11 @@ package struct LauncherOptions: Sendable {
     }
 
     /// Makes the launchers, which keep their folders at `processes` and `containers`. `host` is what the server listens
-    /// on. Throws if the usual one cannot work here; another's fault is told when a pipeline asks for it.
-    func make(processes: String, containers: String, host: String, logger: Logger) throws -> any Launcher {
+    /// on, `serviceHost` where services are reached. Throws if the usual one cannot work here; another's fault is told
+    /// when a pipeline asks for it.
+    func make(
+        processes: String, containers: String, host: String, serviceHost: String, logger: Logger
+    ) throws -> any Launcher {
         var launchers: [LauncherKind: any Launcher] = [
             .process: try ProcessLauncher(root: processes, logger: logger)
         ]
@@ -46,7 +49,8 @@ package struct LauncherOptions: Sendable {
                     command: containerCommand, network: containerNetwork,
                     pull: ContainerOptions.Pull(rawValue: imagePull) ?? .missing,
                     toolBinary: toolBinary.map { URL(fileURLWithPath: $0).path },
-                    owner: String("\(Hashing.sha256(Array(containers.utf8)))".prefix(32))),
+                    owner: String("\(Hashing.sha256(Array(containers.utf8)))".prefix(32)),
+                    serviceHost: serviceHost),
                 environment: ProcessInfo.processInfo.environment, logger: logger)
         } catch let error as SpileError where usual != .container {
             absent[.container] = error

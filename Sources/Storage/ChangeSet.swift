@@ -7,6 +7,36 @@ enum ChangeContent: Sendable {
     /// One after the other.
     indirect case sequence([ChangeContent])
 
+    /// Appends bytes, to those at the end if there are any; returns whether that made one more piece.
+    static func append(_ bytes: UnsafeRawBufferPointer, to content: inout ChangeContent?) -> Bool {
+        switch content {
+        case nil:
+            content = .bytes(Array(bytes))
+            return false
+        case .bytes(var held):
+            content = nil
+            held.append(contentsOf: bytes)
+            content = .bytes(held)
+            return false
+        case .entry(let entry):
+            if bytes.isEmpty { return false }
+            content = .sequence([.entry(entry), .bytes(Array(bytes))])
+            return true
+        case .sequence(var pieces):
+            if bytes.isEmpty { return false }
+            content = nil
+            defer { content = .sequence(pieces) }
+            guard case .bytes(var held)? = pieces.last else {
+                pieces.append(.bytes(Array(bytes)))
+                return true
+            }
+            pieces.removeLast()
+            held.append(contentsOf: bytes)
+            pieces.append(.bytes(held))
+            return false
+        }
+    }
+
     static func joined(_ a: ChangeContent?, _ b: ChangeContent?) -> ChangeContent? {
         guard let a else { return b }
         guard let b else { return a }

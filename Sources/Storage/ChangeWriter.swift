@@ -29,7 +29,7 @@ package final class ChangeWriter {
     private var spilledCount = 0
     private var contentBytes: UInt64 = 0
     private var heldBytes = 0
-    /// Entries put behind something in a small stream: each makes that content longer by one piece.
+    /// What came behind something of another kind in a small stream: each makes that content longer by one piece.
     private var pieces = 0
     private var large: Large?
     /// The file whose bytes are coming in; only in a large stream.
@@ -60,15 +60,9 @@ package final class ChangeWriter {
             return
         }
         heldBytes += bytes.count
-        change(key) { content in
-            if case .bytes(var held)? = content {
-                content = nil
-                held.append(contentsOf: bytes)
-                content = .bytes(held)
-            } else {
-                content = ChangeContent.joined(content, .bytes(Array(bytes)))
-            }
-        }
+        var isNewPiece = false
+        change(key) { isNewPiece = ChangeContent.append(bytes, to: &$0) }
+        if isNewPiece { pieces += 1 }
         try bound()
     }
 

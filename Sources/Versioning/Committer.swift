@@ -4,6 +4,14 @@ import Logging
 import Storage
 import Synchronization
 
+/// Who carries out the changes of a history.
+package enum CommitterDrive: Sendable {
+    /// A thread of the committer's own.
+    case thread
+    /// Whoever calls ``History/commitWaiting()``, one thread at a time: a simulation, in which everything has its turn.
+    case caller
+}
+
 /// Group commit: one thread takes all changes that are waiting, writes and syncs their slots once, commits the catalog
 /// once, and answers all.
 ///
@@ -19,17 +27,23 @@ final class Committer: @unchecked Sendable {
     private let world: TransactionWorld
     private let events: EventHub
     private let logger: Logger
+    private let drive: CommitterDrive
     private let condition = NSCondition()
     private var queue: [any Operation] = []
     private var isClosing = false
     private var hasEnded = false
 
-    init(catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, logger: Logger) {
+    init(
+        catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, drive: CommitterDrive,
+        logger: Logger
+    ) {
         self.catalog = catalog
         self.slots = slots
         self.world = world
         self.events = events
         self.logger = logger
+        self.drive = drive
+        guard drive == .thread else { return }
         let thread = Thread { [self] in run() }
         thread.name = "committer"
         thread.stackSize = 4 << 20
@@ -51,7 +65,23 @@ final class Committer: @unchecked Sendable {
     ) throws -> Value {
         let answered = BlockingAnswer<Value>()
         enqueue(QueuedOperation(principal: principal, body: body) { answered.give($0) })
+        if drive == .caller { while commitWaiting() {} }
         return try answered.wait()
+    }
+
+    /// Whether changes wait.
+    var hasWaiting: Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        return !queue.isEmpty
+    }
+
+    /// Carries out one batch of what waits; false if nothing does. Only where the caller drives.
+    func commitWaiting() -> Bool {
+        precondition(drive == .caller, "the committer has a thread of its own")
+        guard hasWaiting, let batch = take() else { return false }
+        commit(batch)
+        return true
     }
 
     private func enqueue(_ operation: any Operation) {
@@ -71,6 +101,11 @@ final class Committer: @unchecked Sendable {
         condition.lock()
         isClosing = true
         condition.broadcast()
+        if drive == .caller {
+            condition.unlock()
+            while commitWaiting() {}
+            return
+        }
         while !hasEnded { condition.wait() }
         condition.unlock()
     }

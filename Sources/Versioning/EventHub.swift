@@ -55,10 +55,11 @@ package final class EventHub: Sendable {
     /// Announces an event of each repo.
     package func publish(repos: Set<Int64>) {
         let waiters = state.withLock { state in
-            repos.flatMap { repo -> [CheckedContinuation<Void, Never>] in
+            // In the order in which they came, so that a simulation runs the same way again.
+            repos.sorted().flatMap { repo -> [CheckedContinuation<Void, Never>] in
                 state.channels[repo, default: Channel()].generation += 1
                 defer { state.channels[repo]?.waiters.removeAll() }
-                return state.channels[repo].map { Array($0.waiters.values) } ?? []
+                return state.channels[repo]?.waiters.sorted { $0.key < $1.key }.map(\.value) ?? []
             }
         }
         for waiter in waiters { waiter.resume() }

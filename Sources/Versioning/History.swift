@@ -33,7 +33,8 @@ package final class History: Sendable {
 
     /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
     package init(
-        catalog: any Catalog, store: Store, clock: any Clock, randomness: any Randomness, logger: Logger
+        catalog: any Catalog, store: Store, clock: any Clock, randomness: any Randomness,
+        drive: CommitterDrive = .thread, logger: Logger
     ) throws {
         self.store = store
         self.clock = clock
@@ -45,7 +46,7 @@ package final class History: Sendable {
             catalog: catalog, slots: try store.makeCommitWriter(),
             world: TransactionWorld(
                 store: store, clock: clock, randomness: randomness, heads: heads, discards: discards),
-            events: events, logger: logger)
+            events: events, drive: drive, logger: logger)
     }
 
     private static func prepare(_ catalog: any Catalog, now: Instant) throws {
@@ -74,6 +75,14 @@ package final class History: Sendable {
     ) throws -> Result {
         try committer.performBlocking(as: .server, body)
     }
+
+    /// Whether changes wait to be carried out.
+    package var hasWaitingChanges: Bool { committer.hasWaiting }
+
+    /// Carries out one batch of changes that wait; false if none does. For a history that was opened with
+    /// ``CommitterDrive/caller``, from one thread at a time.
+    @discardableResult
+    package func commitWaiting() -> Bool { committer.commitWaiting() }
 
     /// Runs `body` on one snapshot of the catalog.
     package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {

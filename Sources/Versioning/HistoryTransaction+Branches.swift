@@ -71,10 +71,13 @@ extension HistoryTransaction {
         branch.updatedAt = now
         try catalog.update(branch)
         if derivesAnew { noteDerivation(of: branch, from: upstream) }
-        if branch.trigger != old.trigger { touchedRepos.insert(EventHub.triggers) }
+        if branch.trigger != old.trigger {
+            touchedRepos.insert(EventHub.triggers)
+            heads.dropDistances()
+        }
         if branch.head != old.head {
             moved[branch.id] = branch.key
-            try catalog.deleteIdempotencyRecords(branch: branch.id, after: branch.head ?? 0)
+            try freeKeys(of: old, movedTo: branch.head)
         }
         if derivesAnew && !upstream.isEmpty { try addAutoCommit(on: branch, isOpen: true) }
     }
@@ -99,9 +102,23 @@ extension HistoryTransaction {
 
     /// Points a branch at a commit of its repo; what derives from it follows.
     func moveHead(of branch: BranchRecord, to commit: CommitRecord) throws {
+        try freeKeys(of: branch, movedTo: commit.sequence)
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
         moved[branch.id] = branch.key
         touch(repo: branch.repo)
+    }
+
+    /// Forgets the keys of writes that a branch no longer holds once its head has moved: those of commits behind the
+    /// last one that the old lineage and the new one share.
+    private func freeKeys(of branch: BranchRecord, movedTo head: Int64?) throws {
+        guard try catalog.hasIdempotencyRecords(branch: branch.id) else { return }
+        var (old, new) = (branch.head, head)
+        while let a = old, let b = new, a != b {
+            // A parent has the smaller number.
+            if a > b { old = try catalog.knownCommit(a).parent } else { new = try catalog.knownCommit(b).parent }
+        }
+        let shared = old == new ? old ?? 0 : 0
+        try catalog.deleteIdempotencyRecords(branch: branch.id, after: shared)
     }
 
     // MARK: What a caller asks for

@@ -14,7 +14,7 @@ extension HistoryTransaction {
         return commit
     }
 
-    /// Takes back everything written to an open commit so far (`pfs.md` §4.4).
+    /// Takes back everything written to an open commit so far, its metadata too (`pfs.md` §4.4).
     package func clearCommit(_ handle: CommitHandle) throws {
         var commit = try catalog.existingCommit(handle)
         try authorizeWrite(to: commit.key.repo)
@@ -24,6 +24,8 @@ extension HistoryTransaction {
         }
         commit.root = try catalog.inheritedRoot(from: commit.parent)
         if commit.layer != nil { commit.layer = CommitLayer() }
+        // A position must not outlive the data that it speaks of.
+        commit.metadata = [:]
         world.discards.add()
         try catalog.update(commit)
         if let branch = commit.branch {

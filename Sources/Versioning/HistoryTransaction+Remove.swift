@@ -108,6 +108,7 @@ extension HistoryTransaction {
                     try children.map { try catalog.knownCommit($0) }
                     + catalog.layered(over: commit.sequence).filter { !ids.contains($0.sequence) }
                 try checkSquash(commit, hasChildren: !all.isEmpty, heirs)
+                try refuseLoss(of: commit, keeping: ids)
             case .drop:
                 guard children.isEmpty else {
                     throw SpileError.domain(
@@ -137,6 +138,24 @@ extension HistoryTransaction {
         for child in heirs where !child.isFinished {
             throw SpileError.domain(
                 "cannot squash until child commit \(child.key) is finished", remedy: "finish it, or wait for it")
+        }
+    }
+
+    /// Refuses where a branch would lose the files of a commit that is squashed: its head is in error and inherits from
+    /// it, as the next commit of the branch would have done. `ids` go as well.
+    private func refuseLoss(of commit: CommitRecord, keeping ids: Set<Int64>) throws {
+        guard commit.error.isEmpty else { return }
+        var queue = try catalog.childSequences(of: commit.sequence)
+        while let sequence = queue.popLast() {
+            let child = try catalog.knownCommit(sequence)
+            if child.error.isEmpty { continue }
+            if try !ids.contains(sequence) && !branches(at: child).isEmpty {
+                throw SpileError.domain(
+                    "cannot squash commit \(commit.key), as that would cause data loss: its files would be gone after "
+                        + "\(child.key), the head of a branch, which is in error",
+                    remedy: "drop \(child.key) first, or write another commit")
+            }
+            queue += try catalog.childSequences(of: sequence)
         }
     }
 

@@ -106,6 +106,7 @@ extension HistoryTransaction {
     private func distance(
         of branch: Int64, from head: CommitRecord?, to commit: CommitRecord, limit: Int64
     ) throws -> Int64 {
+        if limit == 0 { return 0 }
         let known = heads.distance(branch: branch, from: head?.key.id)
         var count: Int64 = 0
         var next: CommitRecord? = commit

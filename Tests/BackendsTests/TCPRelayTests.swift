@@ -60,7 +60,7 @@ import Testing
         let port = try await Self.freePort()
         try await Self.serve { target in
             try await relays.open(exposure(target, at: port))
-            let long = String(repeating: "abc", count: 1_000_000)
+            let long = String(repeating: "abc", count: 6_000_000)
             async let first = Self.ask(port, "hello")
             async let second = Self.ask(port, long)
             #expect(try await first == "HELLO")
@@ -120,7 +120,7 @@ private final class Shout: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
         let answer = ByteBuffer(string: String(buffer: text).uppercased())
-        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
-        context.close(mode: .output, promise: nil)
+        let channel = context.channel
+        channel.writeAndFlush(answer).whenComplete { _ in channel.close(mode: .output, promise: nil) }
     }
 }

@@ -57,6 +57,20 @@ private final class Scene: Sendable {
         #expect(try scene.secrets.list(as: scene.user) == [secret])
     }
 
+    @Test func pullSecretsAreOneConfigurationOfRegistries() async throws {
+        try await scene.create("one", [".dockerconfigjson": #"{"auths":{"a.example":{"auth":"QQ=="}}}"#])
+        try await scene.create("two", [".dockerconfigjson": #"{"auths":{"b.example":{"auth":"Qg=="}}}"#])
+        try await scene.create("other", ["password": "hunter2"])
+        try await scene.create("broken", [".dockerconfigjson": "hunter2"])
+        let config = try scene.secrets.registryConfig(["one", "missing", "other", "two"])
+        let json = try SpecDocument.plainJSON(String(decoding: config, as: UTF8.self))
+        #expect(json["auths"]?["a.example"]?["auth"]?.string == "QQ==")
+        #expect(json["auths"]?["b.example"]?["auth"]?.string == "Qg==")
+        #expect(try scene.secrets.registryConfig(["missing"]) == [])
+        let error = #expect(throws: SpileError.self) { try scene.secrets.registryConfig(["broken"]) }
+        #expect(error?.message.contains("broken") == true && error?.message.contains("hunter2") == false)
+    }
+
     @Test func itsErrorsAreTheContracts() async throws {
         try await scene.create("s", [:])
         let scene = scene

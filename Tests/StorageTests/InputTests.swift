@@ -41,6 +41,23 @@ import Testing
         #expect(try store.contents(root) == [TreeKey(path: "/all", datum: "d"): all])
     }
 
+    @Test func `bytes behind an entry make one piece, however they come`() throws {
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let source = try store.build([TreeKey(path: "/source", datum: "d"): [7, 8]])
+        let entry = try #require(try store.entry(source, path: "/source", datum: "d"))
+        let changes = store.beginChanges()
+        try changes.put(entry, path: "/all", datum: "d", append: false)
+        for index in 0..<3_000 {
+            let bytes = index % 2 == 0 ? [] : [UInt8(truncatingIfNeeded: index)]
+            try bytes.withUnsafeBytes { try changes.add(path: "/all", datum: "d", bytes: $0) }
+        }
+        let set = try changes.finish()
+        #expect(!set.isLarge)
+        let root = try store.applyLarge(set, to: .empty)
+        let all = [7, 8] + (0..<3_000).filter { $0 % 2 == 1 }.map { UInt8(truncatingIfNeeded: $0) }
+        #expect(try store.contents(root) == [TreeKey(path: "/all", datum: "d"): all])
+    }
+
     @Test func `a datum tag is bounded, too`() throws {
         try refused { try $0.add("/a", [1], datum: Self.long) }
         try refused { try $0.add("/a", [1], datum: "d\0") }

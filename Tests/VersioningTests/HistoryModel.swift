@@ -243,6 +243,10 @@ struct HistoryModel {
                 throw Refused()
             }
             let waiting = heirs(id).contains { !ids.contains($0) && !commits[$0]!.isFinished && isOverUnfinished($0) }
+            let losing = !commits[id]!.hasError && heirs(id).contains { heir in
+                !ids.contains(heir) && commits[heir]!.hasError && branches.values.contains { $0.head == heir }
+            }
+            if losing { throw Refused() }
             if children(id).isEmpty || waiting || outside.contains(where: { !commits[$0]!.isFinished }) {
                 throw Refused()
             }

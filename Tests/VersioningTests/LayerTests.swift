@@ -137,6 +137,23 @@ import Versioning
         #expect(error?.message == "cannot squash until child commit \(child) is finished")
     }
 
+    @Test func `a squash under a branch that ends in error would lose files, and is refused`() async throws {
+        let side = input.repo.branch("side")
+        let kept = try await history.put(side, ["/kept": [1]])
+        let bad = try await history.start(side)
+        try await fail(bad)
+        func squash() async throws {
+            try await history.transact(as: History.user) {
+                try $0.remove(CommitHandle(kept), by: .squash, recursive: false)
+            }
+        }
+        let error = await #expect(throws: SpileError.self) { try await squash() }
+        #expect(error?.message.contains("would cause data loss") == true)
+        let next = try await history.put(side, ["/next": [2]])
+        try await squash()
+        #expect(try await files(next) == ["/kept", "/next"])
+    }
+
     @Test func `large layers are settled like small ones`() async throws {
         let base = try history.head(output).key
         let child = try await next()

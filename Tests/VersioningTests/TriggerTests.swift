@@ -83,6 +83,15 @@ import Versioning
         #expect(try history.head(follower).key == open)
     }
 
+    @Test func aTriggerThatIsChangedCountsWhatCameBefore() async throws {
+        let (source, follower) = try await repo()
+        try await follow(follower, BranchTrigger(branch: "master", size: "1GB"))
+        for index in 0..<3 { _ = try await write(source, "\(index)") }
+        try await follow(follower, BranchTrigger(branch: "master", commits: 4))
+        let fourth = try await write(source, "4")
+        #expect(try history.head(follower).key == fourth)
+    }
+
     @Test func aRemovalThatIsTakenBackLeavesTheCountAsItWas() async throws {
         let (source, follower) = try await repo()
         try await follow(follower, BranchTrigger(branch: "master", commits: 4))

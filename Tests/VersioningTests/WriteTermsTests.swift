@@ -187,6 +187,19 @@ import Versioning
         #expect(try text(branch, "/x") == "xx")
     }
 
+    @Test func `a head that is moved to another lineage forgets what it no longer holds`() async throws {
+        let branch = try await branch()
+        let other = branch.repo.branch("other")
+        let first = try await write(CommitHandle(branch), "/1", WriteTerms(key: "k1"))
+        try await history.branch(other, BranchChange(head: CommitHandle(first)))
+        let lost = try await write(CommitHandle(branch), "/2", WriteTerms(key: "k2"))
+        let elsewhere = try await write(CommitHandle(other), "/3", WriteTerms())
+        try await history.branch(branch, BranchChange(head: CommitHandle(elsewhere)))
+        #expect(try await write(CommitHandle(branch), "/1", WriteTerms(key: "k1")) == first)
+        #expect(try await write(CommitHandle(branch), "/2", WriteTerms(key: "k2")) != lost)
+        #expect(try await history.paths(CommitHandle(branch)) == ["/", "/1", "/2", "/3"])
+    }
+
     @Test func `a squashed commit lives on in the next, and so does its key`() async throws {
         let branch = try await branch()
         let first = try await write(CommitHandle(branch), "/x", WriteTerms(key: "1"))

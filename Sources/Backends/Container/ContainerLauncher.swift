@@ -120,10 +120,16 @@ package final class ContainerLauncher: Launcher {
             let owners = file.mode & 0o500
             chmod(path, file.mode | owners >> 3 | owners >> 6)
         }
-        for secret in order.secretFiles {
-            let place = folder + "/secrets/" + secret.secret
+        chmod(folder + "/files", 0o755)
+        // One secret may be wanted at several places.
+        for (name, files) in Dictionary(order.secretFiles.map { ($0.secret, $0.files) }, uniquingKeysWith: { $1 }) {
+            let place = folder + "/secrets/" + name
             try PosixFiles.makeFolder(place)
-            for file in secret.files { try PosixFiles.write(file.bytes, to: place + "/" + file.name, mode: 0o444) }
+            chmod(place, 0o755)
+            for file in files {
+                try PosixFiles.write(file.bytes, to: place + "/" + file.name, mode: 0o444)
+                chmod(place + "/" + file.name, 0o444)
+            }
         }
     }
 
@@ -132,7 +138,8 @@ package final class ContainerLauncher: Launcher {
         try await BlockingThread.run {
             try PosixFiles.write(Array(variables.utf8), to: plan.environmentFile, mode: 0o600)
         }
-        let created = try await tool.command(plan.arguments)
+        let created = try await tool.command(
+            plan.arguments, variables: plan.others.filter(\.isPassed).map(\.text))
         guard let container = created.output.last(where: { Self.isContainer(LaunchHandle($0)) }) else {
             throw SpileError(.internal, "\(tool.program) create said \(created.output)")
         }

@@ -18,6 +18,8 @@ package struct ContainerOptions: Sendable {
     /// Tells the containers of this server from those of others on the machine: a label's value, the same after a
     /// restart.
     package var owner: String
+    /// The address at which ports are published, where the engine does it.
+    package var serviceHost: String
 
     /// In the host's network the program's own port is a port of this machine; in a network of its own the engine has
     /// to publish it.
@@ -25,12 +27,13 @@ package struct ContainerOptions: Sendable {
 
     package init(
         command: String? = nil, network: String = "host", pull: Pull = .missing, toolBinary: String? = nil,
-        owner: String
+        owner: String, serviceHost: String = "0.0.0.0"
     ) {
         self.command = command
         self.network = network
         self.pull = pull
         self.toolBinary = toolBinary
         self.owner = owner
+        self.serviceHost = serviceHost
     }
 }

@@ -22,7 +22,7 @@ struct ContainerPlan {
 
     /// Fit for a container, and unlike any other's on this machine.
     var name: String {
-        "spile-\(options.owner.prefix(12))-\(order.pipeline.project)-\(order.pipeline.name)-\(order.epoch)"
+        "spile-\(options.owner.prefix(12)).\(order.pipeline.project).\(order.pipeline.name).\(order.epoch)"
     }
 
     var environmentFile: String { folder + "/environment" }
@@ -76,7 +76,8 @@ struct ContainerPlan {
         result += ["--entrypoint", ""]
         if flavour == .podman { result += ["--http-proxy=false"] }
         if let port = image.port, options.publishesPorts {
-            let host = port.isLocal ? "127.0.0.1:" : ""
+            let address = port.isLocal ? "127.0.0.1" : options.serviceHost
+            let host = address.contains(":") ? "[\(address)]:" : "\(address):"
             result += ["--publish", "\(host)\(port.externalPort):\(port.internalPort)"]
         }
         if !order.standardInput.isEmpty { result.append("--interactive") }
@@ -85,7 +86,7 @@ struct ContainerPlan {
         if let bytes = image.memoryLimit { result += ["--memory", "\(bytes)b"] }
         if let processors = image.processorLimit { result += ["--cpus", "\(processors)"] }
         result += labels.flatMap { ["--label", "\($0.name)=\($0.value)"] }
-        result += ["--env-file", environmentFile] + environment.others.flatMap { ["--env", $0] }
+        result += ["--env-file", environmentFile] + others.flatMap { ["--env", $0.isPassed ? $0.name : $0.text] }
         result += ["--tmpfs", "/pfs:rw,exec,mode=1777"]
         for name in ["pachctl", "spile"] { result += Self.mount(tool, at: Self.toolFolder + "/" + name) }
         if !order.files.isEmpty { result += Self.mount(files, at: Self.fileFolder) }
@@ -104,10 +105,29 @@ struct ContainerPlan {
 
     /// A read-only mount. The tools read its fields as a line of CSV.
     private static func mount(_ source: String, at target: String) -> [String] {
-        let field = "source=\(source)"
-        let needsQuotes = field.contains(",") || field.contains("\"")
-        let parts = field.split(separator: "\"", omittingEmptySubsequences: false)
-        let quoted = needsQuotes ? "\"\(parts.joined(separator: "\"\""))\"" : field
-        return ["--mount", "type=bind,\(quoted),target=\(target),readonly"]
+        ["--mount", "type=bind,\(field("source=\(source)")),\(field("target=\(target)")),readonly"]
     }
+
+    private static func field(_ text: String) -> String {
+        guard text.contains(",") || text.contains("\"") else { return text }
+        let parts = text.split(separator: "\"", omittingEmptySubsequences: false)
+        return "\"\(parts.joined(separator: "\"\""))\""
+    }
+
+    /// Variables that no line of a file can hold. Those that mean nothing to the command itself are passed on from its
+    /// environment: arguments can be read by every user of the machine.
+    var others: [(name: String, text: String, isPassed: Bool)] {
+        environment.others.map { text in
+            let name = String(text.prefix { $0 != "=" })
+            let isOwn = Self.ownVariables.contains { name.hasPrefix($0) }
+            return (name, text, !isOwn && !name.isEmpty)
+        }
+    }
+
+    /// What begins so changes how the command works.
+    private static let ownVariables = [
+        "PATH", "HOME", "XDG_", "DOCKER_", "CONTAINER", "PODMAN_", "BUILDAH_", "LD_", "TMPDIR", "USER", "http_proxy",
+        "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "SSL_", "NOTIFY_SOCKET", "LISTEN_",
+        "REGISTRY_",
+    ]
 }

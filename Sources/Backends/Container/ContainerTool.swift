@@ -64,9 +64,12 @@ final class ContainerTool: Sendable {
     }
 
     /// Runs a command to its end and returns what it said, whatever its status. After `limit` seconds it is killed.
-    func ask(_ arguments: [String], limit: Double = patience) async throws -> Answer {
+    /// `variables` are added to the command's environment.
+    func ask(
+        _ arguments: [String], variables: [String] = [], limit: Double = patience
+    ) async throws -> Answer {
         let lines = ToolLines(limit: Self.keptLines)
-        let run = try await spawn(arguments) { lines.add($0) }
+        let run = try await spawn(arguments, variables: variables) { lines.add($0) }
         // Not a child task: it has to tell the time also where the caller has been cancelled.
         let timer = Task {
             try await Task.sleep(for: .seconds(limit))
@@ -79,17 +82,20 @@ final class ContainerTool: Sendable {
 
     /// Runs a command to its end and throws what it said if it failed.
     @discardableResult
-    func command(_ arguments: [String], limit: Double = patience) async throws -> Answer {
-        let answer = try await ask(arguments, limit: limit)
+    func command(
+        _ arguments: [String], variables: [String] = [], limit: Double = patience
+    ) async throws -> Answer {
+        let answer = try await ask(arguments, variables: variables, limit: limit)
         guard answer.status == 0 else { throw ContainerFault.error(of: arguments[0], answer.errors, program: program) }
         return answer
     }
 
     /// Starts a command, with the lines it prints handed on as they come.
     func spawn(
-        _ arguments: [String], input: String = "/dev/null", deliver: @escaping @Sendable (LaunchOutput) -> Void
+        _ arguments: [String], variables: [String] = [], input: String = "/dev/null",
+        deliver: @escaping @Sendable (LaunchOutput) -> Void
     ) async throws -> ProcessRun {
-        let (program, environment) = (program, environment)
+        let (program, environment) = (program, environment + variables)
         return try await BlockingThread.run {
             try ProcessRun.begin(
                 ProcessSpawner(

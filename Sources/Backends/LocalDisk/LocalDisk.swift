@@ -35,6 +35,8 @@ package final class LocalDisk: ObjectStore {
 
     deinit {
         spares.stop()
+        // Not by closing alone: a child that is being started has a copy of the descriptor until it runs its program.
+        release()
         closeFile(folderDescriptor)
     }
 

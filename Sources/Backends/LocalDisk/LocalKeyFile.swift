@@ -17,9 +17,9 @@ package struct LocalKeyFile: KeyFile {
         defer { closeFile(file) }
         var status = stat()
         if fstat(file, &status) != 0 { throw Posix.error("look at", path) }
-        guard status.st_mode & 0o007 == 0 else {
+        guard status.st_mode & 0o077 == 0 else {
             throw SpileError(
-                .failedPrecondition, "\(path) is a key that everybody on this machine may read",
+                .failedPrecondition, "\(path) is a key that others on this machine may read",
                 remedy: "chmod 600 \(path)")
         }
         var key = [UInt8](repeating: 0, count: Self.keyBytes + 1)

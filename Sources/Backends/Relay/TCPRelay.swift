@@ -21,7 +21,9 @@ final class TCPRelay: Sendable {
             // Nothing is read before there is somebody to give it to.
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { outside in
-                connections.add(outside)
+                guard connections.add(outside) else {
+                    return outside.eventLoop.makeFailedFuture(CancellationError())
+                }
                 return Self.connect(outside, to: exposure.internalPort)
             }
             .bind(host: host, port: exposure.externalPort).get()
@@ -48,8 +50,14 @@ final class TCPRelay: Sendable {
             .flatMapThrowing { inside in
                 // Both channels are of this loop.
                 let (first, second) = (RelaySide(), RelaySide())
-                try outside.pipeline.syncOperations.addHandler(first)
-                try inside.pipeline.syncOperations.addHandler(second)
+                do {
+                    try outside.pipeline.syncOperations.addHandler(first)
+                    try inside.pipeline.syncOperations.addHandler(second)
+                } catch {
+                    // The outside has gone meanwhile.
+                    inside.close(promise: nil)
+                    throw error
+                }
                 first.join(second)
             }
     }
@@ -64,15 +72,17 @@ private final class Connections: Sendable {
 
     private let state = Mutex(State())
 
-    func add(_ channel: any Channel) {
+    /// False for one that comes too late.
+    func add(_ channel: any Channel) -> Bool {
         let isClosed = state.withLock { state in
             if !state.isClosed { state.channels[ObjectIdentifier(channel)] = channel }
             return state.isClosed
         }
-        if isClosed { return channel.close(promise: nil) }
+        if isClosed { return false }
         channel.closeFuture.whenComplete { [weak self] _ in
             self?.state.withLock { $0.channels[ObjectIdentifier(channel)] = nil }
         }
+        return true
     }
 
     func close() {
@@ -106,9 +116,17 @@ private final class RelaySide: ChannelInboundHandler {
     /// An accepted connection becomes active when it is joined already.
     func channelActive(context: ChannelHandlerContext) { context.read() }
 
+    /// Comes to every connection in the end, also to one that was never active.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        end(.all)
         other = nil
+    }
+
+    /// Ends the other side's connection, or its output, behind what was given to it.
+    private func end(_ mode: CloseMode) {
+        guard let channel = other?.context?.channel else { return }
+        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(mode: mode, promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -126,11 +144,10 @@ private final class RelaySide: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
-        other?.context?.close(mode: .output, promise: nil)
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { end(.output) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) { other?.context?.close(promise: nil) }
+    func channelInactive(context: ChannelHandlerContext) { end(.all) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }

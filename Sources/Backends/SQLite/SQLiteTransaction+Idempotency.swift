@@ -32,6 +32,10 @@ extension SQLiteTransaction {
         }
     }
 
+    func hasIdempotencyRecords(branch: Int64) throws -> Bool {
+        try row("SELECT 1 FROM idempotency_keys WHERE branch = ? LIMIT 1", [branch]) != nil
+    }
+
     func put(_ record: IdempotencyRecord) throws -> Int64 {
         let last = try integers(
             "SELECT number FROM idempotency_keys WHERE branch = ? ORDER BY number DESC LIMIT 1", [record.branch])

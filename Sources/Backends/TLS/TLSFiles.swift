@@ -23,6 +23,7 @@ package enum TLSFiles {
     }
 
     private static func fault(_ path: String, _ why: String) -> SpileError {
-        SpileError(.failedPrecondition, "cannot use \(path) for TLS: \(why)", remedy: "give PEM files that belong together")
+        SpileError(
+            .failedPrecondition, "cannot use \(path) for TLS: \(why)", remedy: "give PEM files that belong together")
     }
 }

@@ -3,14 +3,19 @@ struct JQParser {
     private let text: [Unicode.Scalar]
     private var index = 0
     private var depth = 0
+    /// Terms that hold others, so far: what is evaluated, and freed, goes no deeper.
+    private var holders = 0
 
     private static let deepest = 100
+    private static let mostHolders = 300
+    private static let longest = 10_000
     private static let plainCalls: Set = ["not", "length"]
     private static let callsWithArgument: Set = ["select", "startswith", "endswith", "contains", "test"]
 
     init(_ text: String) { self.text = Array(text.unicodeScalars) }
 
     mutating func whole() throws(SpileError) -> JQFilter.Term {
+        if text.count > Self.longest { throw wrong("it is longer than \(Self.longest) characters") }
         let term = try pipe()
         if let next = peek() { throw beyond("\"\(next)\" at position \(index + 1)") }
         return term
@@ -24,15 +29,21 @@ struct JQParser {
         return take("|") ? .pipe(first, try pipe()) : first
     }
 
+    private mutating func held(_ term: JQFilter.Term) throws(SpileError) -> JQFilter.Term {
+        holders += 1
+        if holders > Self.mostHolders { throw wrong("more than \(Self.mostHolders) parts") }
+        return term
+    }
+
     private mutating func either() throws(SpileError) -> JQFilter.Term {
         var term = try both()
-        while takeWord("or") { term = .either(term, try both()) }
+        while takeWord("or") { term = .either(try held(term), try both()) }
         return term
     }
 
     private mutating func both() throws(SpileError) -> JQFilter.Term {
         var term = try comparison()
-        while takeWord("and") { term = .both(term, try comparison()) }
+        while takeWord("and") { term = .both(try held(term), try comparison()) }
         return term
     }
 
@@ -46,7 +57,7 @@ struct JQParser {
 
     private mutating func path() throws(SpileError) -> JQFilter.Term {
         var term = try primary()
-        while index < text.count, text[index] == "." || text[index] == "[" { term = try member(of: term) }
+        while index < text.count, text[index] == "." || text[index] == "[" { term = try member(of: try held(term)) }
         return term
     }
 

@@ -99,6 +99,7 @@ package protocol CatalogReader {
 
     /// What is known of a key on a branch.
     func idempotencyRecord(branch: Int64, operation: KeyedOperation, key: String) throws -> IdempotencyRecord?
+    func hasIdempotencyRecords(branch: Int64) throws -> Bool
     /// By name.
     func secrets() throws -> [SecretRecord]
     func secret(_ name: String) throws -> SecretRecord?

@@ -131,11 +131,18 @@ extension PipelineManager {
                 remedy: "the code listens on this machine itself: choose another external_port")
         }
         for other in try transaction.catalog.pipelines(in: nil) where other.key != spec.key {
-            let theirs = try PipelineSpec(canonical: other.effectiveSpec).spout?.service
-            guard theirs?.externalPort == service.externalPort else { continue }
-            throw SpileError.domain(
-                "external_port \(service.externalPort) belongs to pipeline \(other.key)",
-                remedy: "choose another, or delete that pipeline")
+            guard let theirs = try PipelineSpec(canonical: other.effectiveSpec).spout?.service else { continue }
+            let taken = [theirs.externalPort, theirs.internalPort]
+            if taken.contains(service.externalPort) {
+                throw SpileError.domain(
+                    "external_port \(service.externalPort) belongs to pipeline \(other.key)",
+                    remedy: "choose another, or delete that pipeline")
+            }
+            if theirs.externalPort == service.internalPort {
+                throw SpileError.domain(
+                    "internal_port \(service.internalPort) is the external_port of pipeline \(other.key)",
+                    remedy: "let the code listen on another port")
+            }
         }
     }
 

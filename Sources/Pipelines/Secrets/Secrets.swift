@@ -92,6 +92,26 @@ package struct Secrets: SecretSource {
         return result
     }
 
+    package func registryConfig(_ names: [String]) throws -> [UInt8] {
+        var merged: JSONValue?
+        for name in names {
+            guard let secret = try history.read({ try $0.secret(name) }),
+                secret.values[Self.registryKey] != nil
+            else { continue }
+            let text = String(decoding: try open(Self.registryKey, of: secret), as: UTF8.self)
+            guard let config = try? SpecDocument.plainJSON(text) else {
+                throw SpileError(
+                    .failedPrecondition, "secret \(name), key \(Self.registryKey): it is not JSON",
+                    remedy: "make it of a docker configuration file, as kubectl create secret docker-registry does")
+            }
+            merged = merged?.merged(with: config) ?? config
+        }
+        return merged.map { Array($0.text.utf8) } ?? []
+    }
+
+    /// Where a secret of type `kubernetes.io/dockerconfigjson` has its file.
+    private static let registryKey = ".dockerconfigjson"
+
     private func variable(_ spec: SecretSpec, of secret: SecretRecord) throws -> String {
         let bytes = try open(spec.key, of: secret)
         guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
@@ -121,6 +141,10 @@ package struct Secrets: SecretSource {
 package protocol SecretSource: Sendable {
     /// Throws for a secret or key that is missing or does not open; the text names it and no value.
     func open(_ wanted: [SecretSpec]) throws -> LaunchSecrets
+
+    /// One docker configuration of those in the named secrets, later ones over earlier ones; empty where there is none.
+    /// A secret that is missing is left out, as Kubernetes does: the image may be had without it.
+    func registryConfig(_ names: [String]) throws -> [UInt8]
 }
 
 /// What a launch is given of secrets. Nothing may print it.
@@ -138,4 +162,6 @@ package struct NoSecrets: SecretSource {
         guard let first = wanted.first else { return LaunchSecrets() }
         throw SpileError(.failedPrecondition, "missing secret \(first.name), which transform.secrets names")
     }
+
+    package func registryConfig(_ names: [String]) throws -> [UInt8] { [] }
 }

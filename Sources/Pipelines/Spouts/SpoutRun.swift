@@ -41,10 +41,11 @@ struct SpoutRun: Sendable {
         plan.secrets = try supervisor.secrets.open(plan.spec.transform?.secrets ?? [])
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
         let (logs, key) = (supervisor.logs, key)
-        let order = plan.order { output in
+        var order = plan.order { output in
             tail.append(output.line)
             logs.append(output, worker: worker, of: key)
         }
+        order.image?.registryConfig = try supervisor.secrets.registryConfig(plan.spec.imagePullSecrets)
         noteUnmounted(order, worker: worker)
         // Before the code runs: where the port cannot be had, it need not start.
         if let exposure = plan.exposure, !supervisor.launcher.publishesPort(of: order) {

@@ -44,8 +44,8 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("tls-cert"), parsing: .unconditional,
         help: ArgumentHelp(
-            "The server's certificate and those that vouch for it, PEM: calls are encrypted then, plain HTTP is not. With --tls-key.",
-            valueName: "file"))
+            "The server's certificate and those that vouch for it, PEM: calls are encrypted then, plain HTTP is not. "
+                + "With --tls-key.", valueName: "file"))
     var tlsCertificate: String?
     @Option(
         name: .customLong("tls-key"), parsing: .unconditional,
