@@ -19,17 +19,24 @@ final class Committer: @unchecked Sendable {
     private let world: TransactionWorld
     private let events: EventHub
     private let logger: Logger
+    private let figures: CommitterFigures
+    private let observer: (any LandingObserver)?
     private let condition = NSCondition()
     private var queue: [any Operation] = []
     private var isClosing = false
     private var hasEnded = false
 
-    init(catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, logger: Logger) {
+    init(
+        catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, logger: Logger,
+        figures: CommitterFigures, observer: (any LandingObserver)?
+    ) {
         self.catalog = catalog
         self.slots = slots
         self.world = world
         self.events = events
         self.logger = logger
+        self.figures = figures
+        self.observer = observer
         let thread = Thread { [self] in run() }
         thread.name = "committer"
         thread.stackSize = 4 << 20
@@ -62,6 +69,7 @@ final class Committer: @unchecked Sendable {
             return
         }
         queue.append(operation)
+        figures.queued.set(queue.count)
         condition.signal()
         condition.unlock()
     }
@@ -90,6 +98,7 @@ final class Committer: @unchecked Sendable {
             if isClosing { return nil }
             condition.wait()
         }
+        defer { figures.queued.set(queue.count) }
         guard queue.count > Self.batchLimit else {
             defer { queue.removeAll(keepingCapacity: true) }
             return queue
@@ -115,26 +124,37 @@ final class Committer: @unchecked Sendable {
                         world.heads.dropDistances()
                     } else {
                         touched.formUnion(transaction.touchedRepos)
+                        operation.landing = transaction.landing.isEmpty ? nil : transaction.landing
                     }
                 }
                 if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }
                 // I1, I2: what the new rows name is durable before the rows are.
                 try slots.sync()
             }
+            figures.committed(batch.count)
         } catch is AbandonedBatch {
             touched = []
+            figures.abandoned(batch[0].failure)
             slots.forgetFailure()
         } catch {
             slots.rollback()
             world.heads.clear()
+            figures.failed(error)
             logger.error("a batch of \(batch.count) changes was not committed", metadata: ["error": "\(error)"])
             for operation in batch { operation.fail(error) }
             return
         }
         world.heads.publish()
-        // I4: answers and events only after the rows are durable.
+        // I4: answers and events only after the rows are durable. Whoever they wake finds the figures of this batch.
+        for operation in batch { tell(operation) }
         events.publish(repos: touched)
         for operation in batch { operation.answer() }
+    }
+
+    private func tell(_ operation: any Operation) {
+        guard let observer, let landing = operation.landing, case .launch(let pipeline, let epoch) = operation.principal
+        else { return }
+        observer.landed(landing, by: pipeline, epoch: epoch)
     }
 
     private struct AbandonedBatch: Error {}
@@ -143,12 +163,19 @@ final class Committer: @unchecked Sendable {
 /// One queued change, its type erased.
 private protocol Operation: AnyObject {
     var principal: Principal { get }
-    var hasFailed: Bool { get }
+    /// The body's own error; nil while there is none.
+    var failure: (any Error)? { get }
+    /// What it brought, once it has run; nil for nothing.
+    var landing: Landing? { get set }
     func run(_ transaction: HistoryTransaction, alone: Bool)
     /// Gives the caller the result, or the body's own error.
     func answer()
     /// Gives the caller `error` in place of the result.
     func fail(_ error: any Error)
+}
+
+extension Operation {
+    var hasFailed: Bool { failure != nil }
 }
 
 /// `@unchecked Sendable` is not needed: it is handed from the caller to the committer's thread under the queue's lock
@@ -158,6 +185,7 @@ private final class QueuedOperation<Value: Sendable>: Operation {
     private let body: @Sendable (HistoryTransaction) throws -> Value
     private let deliver: @Sendable (Result<Value, any Error>) -> Void
     private var outcome: Result<Value, any Error>?
+    var landing: Landing?
 
     init(
         principal: Principal, body: @escaping @Sendable (HistoryTransaction) throws -> Value,
@@ -168,8 +196,8 @@ private final class QueuedOperation<Value: Sendable>: Operation {
         self.deliver = deliver
     }
 
-    var hasFailed: Bool {
-        if case .failure = outcome { true } else { false }
+    var failure: (any Error)? {
+        if case .failure(let error) = outcome { error } else { nil }
     }
 
     func run(_ transaction: HistoryTransaction, alone: Bool) {
