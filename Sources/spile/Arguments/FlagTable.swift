@@ -175,7 +175,7 @@ enum FlagTable {
         ("list task", "namespace:n= group:g= RO"),
         (
             "server",
-            "data= listen= http= log-level= allow-file-urls= gc-interval= service-host= launcher= "
+            "data= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= launcher= "
                 + "container-command= container-network= image-pull= tool-binary="
         ),
         ("gc", "dry-run"),
