@@ -106,6 +106,7 @@ class TestSpouts:
             pass
         metrics = Metrics(own_server)
         assert metrics.of(pipeline, "commits_total") == 3
+        assert metrics.of(pipeline, "failures_total") == 0, "it was stopped, it did not end by itself"
         assert metrics.of(pipeline, "state", state="paused") == 1
         assert metrics.of(pipeline, "state", state="running") == 0
         client.pps.delete_pipeline(pipeline=pipeline, force=True)

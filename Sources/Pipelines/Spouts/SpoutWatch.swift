@@ -24,6 +24,8 @@ package final class SpoutWatch: LandingObserver {
     private let spouts = Mutex<[PipelineKey: SpoutFigures]>([:])
     private let clock: any Clock
     private let policy: StallPolicy
+    /// Commits that one look goes back over: it is taken again and again.
+    private static let longestLook = 100
 
     package init(clock: any Clock, policy: StallPolicy = StallPolicy()) {
         self.clock = clock
@@ -82,14 +84,11 @@ package final class SpoutWatch: LandingObserver {
         return shown
     }
 
-    /// When its code finished its newest good commit; where this server has seen none, what the catalog says. Nil if
-    /// there is none.
+    /// When its code finished its newest good commit; where this server has seen none, what the catalog says of the
+    /// newest commits. Nil if there is none.
     package func lastCommit(of pipeline: PipelineRecord, in catalog: any CatalogReader) throws -> Instant? {
         if let known = figures(of: pipeline.key).pace.lastCommit { return known }
-        guard let id = try SpoutPosition(of: pipeline, in: catalog).commit,
-            let repo = try catalog.repo(pipeline.key.repo(.user))
-        else { return nil }
-        return try catalog.commit(repo: repo.id, id: id)?.finished
+        return try SpoutPosition.newestGood(of: pipeline, in: catalog, within: Self.longestLook)?.finished
     }
 
     /// Since when a commit of the output branch is open.
