@@ -29,10 +29,10 @@ struct Callers: Sendable {
     }
 
     private func note(_ error: any Error, _ call: Call, _ method: MethodDescriptor) {
-        guard case .launch(let pipeline, _) = call.principal, WriteHeaders.methods.contains(method),
+        guard case .launch(let pipeline, let epoch) = call.principal, WriteHeaders.methods.contains(method),
             let error = error as? SpileError
         else { return }
-        watch.refused(pipeline, error.description)
+        watch.refused(pipeline, epoch: epoch, error.description)
     }
 
     /// Without authentication a token that is not a launch's is ignored; an outdated launch's is refused, so that code

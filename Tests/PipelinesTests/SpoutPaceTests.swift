@@ -69,15 +69,26 @@ import Testing
 
     @Test func aRefusedWriteGoesBeforeAllOtherCauses() {
         var (pace, last) = pace(gap: 1, commits: 6)
-        pace.refused("disk full", at: last.adding(seconds: 2))
+        pace.refused("disk full", at: last.adding(seconds: 2), epoch: 1)
         let found = stall(pace, at: last.adding(seconds: 100), open: last)
         #expect(found?.cause == .refused("disk full"))
         #expect(found?.reason.hasSuffix("its last write was refused: disk full") == true)
     }
 
+    @Test func aRefusalOfAnOlderLaunchIsNoCauseForTheNewOne() {
+        var pace = SpoutPace()
+        pace.refused("disk full", at: start, epoch: 1)
+        pace.began(epoch: 2)
+        #expect(stall(pace, at: start.adding(seconds: 400))?.cause == .neverCommitted)
+        pace.refused("fenced", at: start.adding(seconds: 1), epoch: 1)
+        #expect(stall(pace, at: start.adding(seconds: 400))?.cause == .neverCommitted)
+        pace.refused("no such path", at: start.adding(seconds: 2), epoch: 2)
+        #expect(stall(pace, at: start.adding(seconds: 400))?.cause == .refused("no such path"))
+    }
+
     @Test func theNextCommitClearsStallAndRefusal() {
         var (pace, last) = pace(gap: 1, commits: 6)
-        pace.refused("disk full", at: last.adding(seconds: 2))
+        pace.refused("disk full", at: last.adding(seconds: 2), epoch: 1)
         let now = last.adding(seconds: 100)
         pace.committed(at: now, epoch: 1)
         #expect(stall(pace, at: now.adding(seconds: 1)) == nil)

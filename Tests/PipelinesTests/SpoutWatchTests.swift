@@ -152,7 +152,7 @@ private final class Scene: Sendable {
 
     @Test func aStallNamesWhyWritesAreRefused() async throws {
         _ = try await scene.launch()
-        scene.watch.refused(scene.key, "no space left on device")
+        scene.watch.refused(scene.key, epoch: 1, "no space left on device")
         scene.clock.advance(seconds: 400)
         #expect(
             try scene.shown().reason

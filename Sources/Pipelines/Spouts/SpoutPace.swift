@@ -29,12 +29,20 @@ package struct SpoutPace: Sendable {
     private var gaps: [Double] = []
     private var last: (instant: Instant, epoch: Int64)?
     private var refusal: (instant: Instant, reason: String)?
+    /// The newest launch that was heard of.
+    private var epoch: Int64 = 0
     private let policy: StallPolicy
 
     package init(policy: StallPolicy = StallPolicy()) { self.policy = policy }
 
     /// The newest commit; nil before the first.
     package var lastCommit: Instant? { last?.instant }
+
+    /// A launch begins: what an older one still sends says nothing of it.
+    package mutating func began(epoch: Int64) {
+        self.epoch = max(self.epoch, epoch)
+        refusal = nil
+    }
 
     /// A launch has finished a commit.
     package mutating func committed(at now: Instant, epoch: Int64) {
@@ -43,11 +51,14 @@ package struct SpoutPace: Sendable {
             if gaps.count > policy.window { gaps.removeFirst() }
         }
         last = (now, epoch)
+        self.epoch = max(self.epoch, epoch)
         refusal = nil
     }
 
-    /// A write of a launch was refused.
-    package mutating func refused(_ reason: String, at now: Instant) { refusal = (now, reason) }
+    /// A write of a launch was refused. That of an outdated one is no news: it is fenced.
+    package mutating func refused(_ reason: String, at now: Instant, epoch: Int64) {
+        if epoch >= self.epoch { refusal = (now, reason) }
+    }
 
     /// The median gap in seconds; nil while there are too few.
     package var usualGap: Double? {

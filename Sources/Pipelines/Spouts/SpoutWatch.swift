@@ -42,15 +42,16 @@ package final class SpoutWatch: LandingObserver {
     }
 
     /// A write of a launch of `pipeline` was refused for `reason`.
-    package func refused(_ pipeline: PipelineKey, _ reason: String) {
+    package func refused(_ pipeline: PipelineKey, epoch: Int64, _ reason: String) {
         let now = clock.now()
         let short = reason.count > 300 ? String(reason.prefix(300)) + "…" : reason
         change(pipeline) { spout in
             spout.refusals += 1
-            spout.pace.refused(short, at: now)
+            spout.pace.refused(short, at: now, epoch: epoch)
         }
     }
 
+    func began(_ pipeline: PipelineKey, epoch: Int64) { change(pipeline) { $0.pace.began(epoch: epoch) } }
     func launched(_ pipeline: PipelineKey) { change(pipeline) { $0.launches += 1 } }
     func failed(_ pipeline: PipelineKey) { change(pipeline) { $0.failures += 1 } }
     func forget(_ pipeline: PipelineKey) { spouts.withLock { $0[pipeline] = nil } }
