@@ -17,6 +17,10 @@ final class Assembly: Sendable {
     let logs: LogStore
     let triggers: TriggerTimer
     let urls: URLFetcher
+    let phase = ServerPhase()
+    private let watch: SpoutWatch
+    private let calls = CallMetrics()
+    private let started: Instant
     private let pipelines: PipelineManager
     private let options: ServerOptions
     private let contentKey: [UInt8]
@@ -40,11 +44,13 @@ final class Assembly: Sendable {
         let store = try Store(objects: try LocalDisk(folder: folder.segments))
         let clock = SystemClock()
         let randomness = SystemRandomness()
+        started = clock.now()
+        watch = SpoutWatch(clock: clock)
         clusterID = try Self.identity(of: catalog, randomness)
         contentKey = try ContentURLs.key(of: catalog, randomness)
         httpPlace = options.http == .off ? nil : HTTPPlace()
         let history = try History(
-            catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger)
+            catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger, observer: watch)
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
         secretsKey = folder.secretsKey
         let secrets = Secrets(
@@ -59,7 +65,7 @@ final class Assembly: Sendable {
             world: Supervisor.World(
                 clock: clock, randomness: randomness, sha256: Hashing.sha256,
                 sleep: { try await Task.sleep(for: .seconds($0)) }),
-            secrets: secrets, logger: logger)
+            secrets: secrets, watch: watch, logger: logger)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
@@ -88,12 +94,12 @@ final class Assembly: Sendable {
     }
 
     func makeRouter() -> RPCRouter<Routes.Transport> {
-        var routes = Routes(callers: Callers(history: history))
+        var routes = Routes(callers: Callers(history: history, watch: watch), calls: calls)
         let transactions = Transactions(history: history, pipelines: pipelines)
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
-            clock: SystemClock()
+            clock: SystemClock(), watch: watch
         ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(
@@ -112,7 +118,13 @@ final class Assembly: Sendable {
         return HTTPService(
             host: host, port: port, mayMove: options.http == .besideCalls, place: httpPlace,
             routes: [
-                HealthRoutes(check: { _ = try history.read { try $0.setting("prepared") } }, executor: executor),
+                HealthRoutes(
+                    phase: phase, check: { _ = try history.read { try $0.setting("prepared") } },
+                    whyRefused: { history.figures.whyRefused }, executor: executor),
+                MetricsRoutes(
+                    metrics: ServerMetrics(
+                        history: history, watch: watch, calls: calls, clock: SystemClock(), started: started),
+                    executor: executor, logger: logger),
                 ContentRoutes(history: history, urls: ContentURLs(key: contentKey), executor: executor),
             ],
             logger: logger)

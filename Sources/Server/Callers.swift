@@ -1,5 +1,6 @@
 import Core
 import GRPCCore
+import Pipelines
 import Storage
 import Versioning
 
@@ -9,11 +10,29 @@ struct Callers: Sendable {
     static let launchTokenPrefix = "launch-"
 
     let history: History
+    let watch: SpoutWatch
 
     func call(_ metadata: Metadata, for method: MethodDescriptor) throws -> Call {
         Call(
             principal: try principal(metadata), metadata: metadata,
             terms: try WriteHeaders.terms(metadata, for: method))
+    }
+
+    /// Runs what a call asks for; whoever watches a spout hears where its code is refused a write.
+    func noting<Result>(
+        _ call: Call, _ method: MethodDescriptor, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do { return try await body() } catch {
+            note(error, call, method)
+            throw error
+        }
+    }
+
+    private func note(_ error: any Error, _ call: Call, _ method: MethodDescriptor) {
+        guard case .launch(let pipeline, let epoch) = call.principal, WriteHeaders.methods.contains(method),
+            let error = error as? SpileError
+        else { return }
+        watch.refused(pipeline, epoch: epoch, error.description)
     }
 
     /// Without authentication a token that is not a launch's is ignored; an outdated launch's is refused, so that code

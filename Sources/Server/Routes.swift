@@ -29,8 +29,12 @@ struct Routes {
 
     private(set) var router = RPCRouter<Transport>()
     private let callers: Callers
+    private let calls: CallMetrics
 
-    init(callers: Callers) { self.callers = callers }
+    init(callers: Callers, calls: CallMetrics) {
+        self.callers = callers
+        self.calls = calls
+    }
 
     mutating func register(_ service: any RegistrableRPCService) { service.registerMethods(with: &router) }
 
@@ -44,15 +48,13 @@ struct Routes {
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Reply<Output>
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>, _) in
-            try await rpc {
-                let call = try callers.call(request.metadata, for: method)
-                let message: Input = try await Self.single(request.messages, method)
-                try call.checkReader(of: message)
-                let answer = try await handler(message, call)
-                return StreamingServerResponse(
-                    single: ServerResponse(message: answer.message, metadata: answer.headers))
-            }
+        registerMeasured(method) { (request: StreamingServerRequest<Input>, _) in
+            let call = try callers.call(request.metadata, for: method)
+            let message: Input = try await Self.single(request.messages, method)
+            try call.checkReader(of: message)
+            let answer = try await callers.noting(call, method) { try await handler(message, call) }
+            return StreamingServerResponse(
+                single: ServerResponse(message: answer.message, metadata: answer.headers))
         }
     }
 
@@ -61,14 +63,12 @@ struct Routes {
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>, context) in
-            try await rpc {
-                let call = try callers.call(request.metadata, for: method)
-                let message = try await Self.single(request.messages, method)
-                try call.checkReader(of: message)
-                let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
-                return StreamingServerResponse(single: ServerResponse(message: answer))
-            }
+        registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
+            let call = try callers.call(request.metadata, for: method)
+            let message = try await Self.single(request.messages, method)
+            try call.checkReader(of: message)
+            let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
+            return StreamingServerResponse(single: ServerResponse(message: answer))
         }
     }
 
@@ -76,18 +76,24 @@ struct Routes {
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call, RPCWriter<Output>) async throws -> Void
     ) {
         let callers = callers
+        let metrics = calls.add(method)
         register(method) { (request: StreamingServerRequest<Input>, context) in
-            try await rpc {
-                var open = try callers.call(request.metadata, for: method)
-                open.localPeer = context.localPeer
-                let call = open
-                let message = try await Self.single(request.messages, method)
-                try call.checkReader(of: message)
-                return StreamingServerResponse { writer in
-                    try await rpc {
-                        try await Self.endingWithCaller(context) { try await handler(message, call, writer) }
+            let span = metrics.begin()
+            return try await span.preparing {
+                try await rpc {
+                    var open = try callers.call(request.metadata, for: method)
+                    open.localPeer = context.localPeer
+                    let call = open
+                    let message = try await Self.single(request.messages, method)
+                    try call.checkReader(of: message)
+                    return StreamingServerResponse { writer in
+                        try await span.ending {
+                            try await rpc {
+                                try await Self.endingWithCaller(context) { try await handler(message, call, writer) }
+                            }
+                        }
+                        return [:]
                     }
-                    return [:]
                 }
             }
         }
@@ -124,25 +130,40 @@ struct Routes {
         _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Reply<Output>
     ) {
         let callers = callers
-        register(method) { (request: StreamingServerRequest<Input>, context) in
-            try await rpc {
-                var call = try callers.call(request.metadata, for: method)
-                call.isAbandoned = { context.cancellation.isCancelled }
-                let answer = try await handler(request.messages, call)
-                return StreamingServerResponse(
-                    single: ServerResponse(message: answer.message, metadata: answer.headers))
-            }
+        registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
+            var open = try callers.call(request.metadata, for: method)
+            open.isAbandoned = { context.cancellation.isCancelled }
+            let call = open
+            let answer = try await callers.noting(call, method) { try await handler(request.messages, call) }
+            return StreamingServerResponse(
+                single: ServerResponse(message: answer.message, metadata: answer.headers))
         }
     }
 
     /// Gives every method of `methods` that has no handler one that says what is missing.
     mutating func refuse(_ methods: [MethodDescriptor], _ text: @escaping @Sendable (MethodDescriptor) -> String) {
         for method in methods where !router.hasHandler(forMethod: method) {
+            let metrics = calls.add(method)
             router.registerHandler(
                 forMethod: method, deserializer: IgnoringDeserializer(), serializer: EmptySerializer()
             ) { _, _ in
-                throw RPCError(code: .unimplemented, message: text(method))
+                try await metrics.begin().ending {
+                    throw RPCError(code: .unimplemented, message: text(method))
+                }
             }
+        }
+    }
+
+    /// For methods whose handler does all there is to do before it answers.
+    private mutating func registerMeasured<Input: Message, Output: Message>(
+        _ method: MethodDescriptor,
+        _ handler:
+            @escaping @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+            StreamingServerResponse<Output>
+    ) {
+        let metrics = calls.add(method)
+        register(method) { (request: StreamingServerRequest<Input>, context) in
+            try await metrics.begin().ending { try await rpc { try await handler(request, context) } }
         }
     }
 

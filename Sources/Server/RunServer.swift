@@ -14,8 +14,7 @@ import ServiceLifecycle
 package func runServer(_ options: ServerOptions) async throws {
     // One pool a core, not eight: threads that come and go would keep what others need. Before the first of them.
     spile_bound_allocator_pools(Int32(clamping: max(2, ProcessInfo.processInfo.activeProcessorCount)))
-    var logger = Logger(label: "spile")
-    logger.logLevel = options.logLevel
+    let logger = Logger.server(options.logFormat, options.logLevel)
     let folder = try DataFolder(options.dataFolder)
     let assembly = try Assembly(folder: folder, options: options, logger: logger)
     let executor = IOExecutor(threads: options.threads)
@@ -34,6 +33,7 @@ package func runServer(_ options: ServerOptions) async throws {
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
             successTerminationBehavior: .ignore),
         .init(service: MemoryService(), successTerminationBehavior: .ignore),
+        .init(service: PhaseService(phase: assembly.phase), successTerminationBehavior: .ignore),
     ]
     if let http = assembly.makeHTTPService(executor: executor) { services.insert(.init(service: http), at: 0) }
     var configuration = ServiceGroupConfiguration(
@@ -102,6 +102,7 @@ private struct CallService: Service {
             guard let port = await place.wait() else { return }
             http = ", plain HTTP on port \(port)"
         }
+        assembly.phase.reached(.serving)
         let security = options.tls == nil ? "" : ", with TLS"
         print("spile is ready on \(text)\(security), data in \(options.dataFolder)\(http)")
         fflush(nil)

@@ -12,6 +12,7 @@ package struct ServerOptions: Sendable {
     /// Where plain HTTP is answered: health, and the contents behind references.
     package var http: HTTPListener
     package var logLevel: Logger.Level
+    package var logFormat: LogFormat
     /// Seconds that running code gets between SIGTERM and SIGKILL, when a pipeline stops and when the server does.
     package var grace: Double
     /// Threads for calls that may block on disk.
@@ -29,15 +30,16 @@ package struct ServerOptions: Sendable {
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
-        logLevel: Logger.Level = .info, grace: Double = 10, threads: Int = 16, fileURLFolders: [String] = [],
-        garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0", launchers: LauncherOptions = LauncherOptions(),
-        tls: TLSPaths? = nil
+        logLevel: Logger.Level = .info, logFormat: LogFormat = .text, grace: Double = 10, threads: Int = 16,
+        fileURLFolders: [String] = [], garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0",
+        launchers: LauncherOptions = LauncherOptions(), tls: TLSPaths? = nil
     ) {
         self.dataFolder = dataFolder
         self.host = host
         self.port = port
         self.http = http
         self.logLevel = logLevel
+        self.logFormat = logFormat
         self.grace = grace
         self.threads = threads
         self.garbageInterval = garbageInterval

@@ -13,7 +13,8 @@ enum WriteHeaders {
     private static let key = "spile-idempotency-key"
     private static let expectedHead = "spile-expected-head"
 
-    private static let methods: Set<MethodDescriptor> = [
+    /// The calls that heed them: those by which files are written.
+    static let methods: Set<MethodDescriptor> = [
         PfsV2_API.Method.ModifyFile.descriptor, PfsV2_API.Method.StartCommit.descriptor,
         PfsV2_API.Method.FinishCommit.descriptor,
     ]

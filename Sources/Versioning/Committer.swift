@@ -28,6 +28,8 @@ final class Committer: @unchecked Sendable {
     private let events: EventHub
     private let logger: Logger
     private let drive: CommitterDrive
+    private let figures: CommitterFigures
+    private let observer: (any LandingObserver)?
     private let condition = NSCondition()
     private var queue: [any Operation] = []
     private var isClosing = false
@@ -35,13 +37,15 @@ final class Committer: @unchecked Sendable {
 
     init(
         catalog: any Catalog, slots: SlotWriter, world: TransactionWorld, events: EventHub, drive: CommitterDrive,
-        logger: Logger
+        logger: Logger, figures: CommitterFigures, observer: (any LandingObserver)?
     ) {
         self.catalog = catalog
         self.slots = slots
         self.world = world
         self.events = events
         self.logger = logger
+        self.figures = figures
+        self.observer = observer
         self.drive = drive
         guard drive == .thread else { return }
         let thread = Thread { [self] in run() }
@@ -92,6 +96,7 @@ final class Committer: @unchecked Sendable {
             return
         }
         queue.append(operation)
+        figures.queued.set(queue.count)
         condition.signal()
         condition.unlock()
     }
@@ -125,6 +130,7 @@ final class Committer: @unchecked Sendable {
             if isClosing { return nil }
             condition.wait()
         }
+        defer { figures.queued.set(queue.count) }
         guard queue.count > Self.batchLimit else {
             defer { queue.removeAll(keepingCapacity: true) }
             return queue
@@ -150,26 +156,37 @@ final class Committer: @unchecked Sendable {
                         world.heads.dropDistances()
                     } else {
                         touched.formUnion(transaction.touchedRepos)
+                        operation.landing = transaction.landing.isEmpty ? nil : transaction.landing
                     }
                 }
                 if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }
                 // I1, I2: what the new rows name is durable before the rows are.
                 try slots.sync()
             }
+            figures.committed(batch.count)
         } catch is AbandonedBatch {
             touched = []
+            figures.abandoned(batch[0].failure)
             slots.forgetFailure()
         } catch {
             slots.rollback()
             world.heads.clear()
+            figures.failed(error)
             logger.error("a batch of \(batch.count) changes was not committed", metadata: ["error": "\(error)"])
             for operation in batch { operation.fail(error) }
             return
         }
         world.heads.publish()
-        // I4: answers and events only after the rows are durable.
+        // I4: answers and events only after the rows are durable. Whoever they wake finds the figures of this batch.
+        for operation in batch { tell(operation) }
         events.publish(repos: touched)
         for operation in batch { operation.answer() }
+    }
+
+    private func tell(_ operation: any Operation) {
+        guard let observer, let landing = operation.landing, case .launch(let pipeline, let epoch) = operation.principal
+        else { return }
+        observer.landed(landing, by: pipeline, epoch: epoch)
     }
 
     private struct AbandonedBatch: Error {}
@@ -178,12 +195,19 @@ final class Committer: @unchecked Sendable {
 /// One queued change, its type erased.
 private protocol Operation: AnyObject {
     var principal: Principal { get }
-    var hasFailed: Bool { get }
+    /// The body's own error; nil while there is none.
+    var failure: (any Error)? { get }
+    /// What it brought, once it has run; nil for nothing.
+    var landing: Landing? { get set }
     func run(_ transaction: HistoryTransaction, alone: Bool)
     /// Gives the caller the result, or the body's own error.
     func answer()
     /// Gives the caller `error` in place of the result.
     func fail(_ error: any Error)
+}
+
+extension Operation {
+    var hasFailed: Bool { failure != nil }
 }
 
 /// `@unchecked Sendable` is not needed: it is handed from the caller to the committer's thread under the queue's lock
@@ -193,6 +217,7 @@ private final class QueuedOperation<Value: Sendable>: Operation {
     private let body: @Sendable (HistoryTransaction) throws -> Value
     private let deliver: @Sendable (Result<Value, any Error>) -> Void
     private var outcome: Result<Value, any Error>?
+    var landing: Landing?
 
     init(
         principal: Principal, body: @escaping @Sendable (HistoryTransaction) throws -> Value,
@@ -203,8 +228,8 @@ private final class QueuedOperation<Value: Sendable>: Operation {
         self.deliver = deliver
     }
 
-    var hasFailed: Bool {
-        if case .failure = outcome { true } else { false }
+    var failure: (any Error)? {
+        if case .failure(let error) = outcome { error } else { nil }
     }
 
     func run(_ transaction: HistoryTransaction, alone: Bool) {

@@ -27,7 +27,7 @@ extension History {
             let ground = try read { try $0.ground(of: target) }
             let laid = try store.layLarge(set, on: ground, isCommit: target.isNewCommit)
             do {
-                return try await transact(as: principal) { try $0.swap(ground, for: laid, target: target, terms) }
+                return try await transact(as: principal) { try $0.swap(set, ground, for: laid, target: target, terms) }
             } catch is GroundMoved {
                 continue
             }
@@ -93,7 +93,7 @@ extension HistoryTransaction {
     fileprivate func write(
         _ set: ChangeSet, to target: Upload.Target, _ terms: WriteTerms
     ) throws -> CommitKey {
-        try put(target, terms) { ground in
+        try put(set, target, terms) { ground in
             Laid(
                 root: try store.apply(set, to: ground.root, through: slots),
                 layer: try ground.layer.map { try store.add(set, to: $0, through: slots) })
@@ -102,16 +102,16 @@ extension HistoryTransaction {
 
     /// Throws ``GroundMoved``, and thus leaves no trace, if the trees are no longer those of `ground`.
     fileprivate func swap(
-        _ ground: Ground, for laid: Laid, target: Upload.Target, _ terms: WriteTerms
+        _ set: ChangeSet, _ ground: Ground, for laid: Laid, target: Upload.Target, _ terms: WriteTerms
     ) throws -> CommitKey {
-        try put(target, terms) { current in
+        try put(set, target, terms) { current in
             guard current.root.digest == ground.root.digest, current.layer == ground.layer else { throw GroundMoved() }
             return laid
         }
     }
 
     private func put(
-        _ target: Upload.Target, _ terms: WriteTerms, _ lay: (Ground) throws -> Laid
+        _ set: ChangeSet, _ target: Upload.Target, _ terms: WriteTerms, _ lay: (Ground) throws -> Laid
     ) throws -> CommitKey {
         if let key = terms.key, let known = try written(key, to: target) { return known }
         let commit =
@@ -120,6 +120,7 @@ extension HistoryTransaction {
             case .newCommit(let key): try addCommit(on: key, terms, lay)
             }
         try remember(terms, .write, commit)
+        noteWritten(set)
         return commit.key
     }
 

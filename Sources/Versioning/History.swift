@@ -26,15 +26,18 @@ package final class History: Sendable {
     let heads = HeadCache()
     let discards = Discards()
     private let committer: Committer
+    /// About group commit.
+    package let figures = CommitterFigures()
     /// What ``expectsGarbage()`` had counted when garbage was last collected; guarded by the mutex.
     let collectedLeftovers = Mutex(0)
     /// Of the open commit that was read last, so that many reads of one cost one check; guarded by the mutex.
     let lastCheck = Mutex<ContentCheck?>(nil)
 
-    /// Takes over a catalog and a store that belong together; makes the project `default` on first use.
+    /// Takes over a catalog and a store that belong together; makes the project `default` on first use. `observer`
+    /// hears of what launches write.
     package init(
         catalog: any Catalog, store: Store, clock: any Clock, randomness: any Randomness,
-        drive: CommitterDrive = .thread, logger: Logger
+        drive: CommitterDrive = .thread, logger: Logger, observer: (any LandingObserver)? = nil
     ) throws {
         self.store = store
         self.clock = clock
@@ -46,7 +49,7 @@ package final class History: Sendable {
             catalog: catalog, slots: try store.makeCommitWriter(),
             world: TransactionWorld(
                 store: store, clock: clock, randomness: randomness, heads: heads, discards: discards),
-            events: events, drive: drive, logger: logger)
+            events: events, drive: drive, logger: logger, figures: figures, observer: observer)
     }
 
     private static func prepare(_ catalog: any Catalog, now: Instant) throws {

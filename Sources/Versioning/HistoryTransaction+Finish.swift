@@ -63,6 +63,7 @@ extension HistoryTransaction {
         commit.layer = nil
         try catalog.update(commit)
         touch(repo: commit.repo)
+        noteFinished(commit)
         if let branch = try commit.branch.flatMap({ try catalog.branch(id: $0) }) {
             finished.append((commit, branch.key))
         }

@@ -39,7 +39,10 @@ extension HistoryTransaction {
         // I3: the head moves in the same transaction as the row it names.
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
         moved[branch.id] = branch.key
-        if commit.isFinished { finished.append((commit, branch.key)) }
+        if commit.isFinished {
+            finished.append((commit, branch.key))
+            noteFinished(commit)
+        }
         try noteHead(commit, of: branch)
         return commit
     }

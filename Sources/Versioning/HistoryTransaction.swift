@@ -26,6 +26,8 @@ package final class HistoryTransaction {
     var derivedAnew: Set<Int64> = []
     /// Commits that were finished here, with the branch each was made on.
     var finished: [(commit: CommitRecord, branch: BranchKey)] = []
+    /// What a launch brings here, for whoever watches its pipeline.
+    var landing: Landing
 
     init(
         catalog: any CatalogWriter, slots: SlotWriter, activity: Activity, world: TransactionWorld,
@@ -37,7 +39,9 @@ package final class HistoryTransaction {
         self.principal = principal
         self.world = world
         self.id = id ?? CommitID(randomHigh: world.randomness.next(), randomLow: world.randomness.next())
-        self.now = now ?? world.clock.now()
+        let now = now ?? world.clock.now()
+        self.now = now
+        landing = Landing(at: now)
     }
 
     /// Runs `body` as a commit set of its own (nil: with a fresh id) within this transaction, and concludes it.

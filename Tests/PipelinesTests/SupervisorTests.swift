@@ -11,18 +11,20 @@ private struct Scene: Sendable {
     let time = ScriptedTime()
     let ports = ScriptedPorts()
     let supervisor: Supervisor
+    let watch: SpoutWatch
     let logs: LogStore
     let key = PipelineKey(name: "ticks")
 
     init() {
         let time = time
         logs = LogStore(files: ScriptedLogFiles(), clock: time)
+        watch = SpoutWatch(clock: time)
         supervisor = Supervisor(
             ledger: ledger, launcher: launcher, ports: ports, logs: logs, options: Supervisor.Options(),
             world: Supervisor.World(
                 clock: time, randomness: SeededRandomness(seed: 7), sha256: Self.digest,
                 sleep: { try await time.sleep($0) }),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            watch: watch, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
     /// No hash, but different for different tokens.
@@ -119,6 +121,19 @@ private struct Scene: Sendable {
             #expect(second.order.epoch == first.order.epoch + 1)
             #expect(scene.ledger.launch(scene.key)?.tokenHash != hash)
             #expect(scene.ledger.launch(scene.key)?.failures == 1)
+            #expect(scene.watch.figures(of: scene.key).failures == 1)
+        }
+    }
+
+    @Test func aRunThatIsStoppedDidNotFail() async throws {
+        let scene = Scene()
+        scene.ledger.put(scene.pipeline())
+        try await scene.run { scene in
+            _ = await scene.state(.running)
+            scene.change(scene.pipeline(stopped: true))
+            _ = await scene.state(.paused)
+            let figures = scene.watch.figures(of: scene.key)
+            #expect(figures.launches == 1 && figures.failures == 0)
         }
     }
 

@@ -192,4 +192,25 @@ import Versioning
         #expect(try world.history.read { try $0.branches(repo: nil) } == [])
         #expect(try world.history.read { try $0.lastSequence() } == 0)
     }
+
+    @Test(arguments: [FaultyObjectStore.Operation.write, .sync])
+    func `a full disk is told until a write is durable again`(operation: FaultyObjectStore.Operation) async throws {
+        let world = try World(.memory, seed: 1)
+        let repo = try await world.history.makeRepo("a")
+        let figures = world.history.figures
+        let committed = figures.batches.reading.count
+        #expect(figures.whyRefused == nil)
+        world.faulty.failNext(operation, with: .noSpace)
+        let failed = await Self.attempt(world.history, repo.branch("master"), ["/a": [1]], "\(operation)")
+        #expect(!failed.isAcknowledged)
+        #expect(figures.failures.current == 1)
+        #expect(figures.whyRefused != nil)
+        #expect(figures.batches.reading.count == committed)
+        // What fails by itself says nothing of the disk.
+        await #expect(throws: SpileError.self) { _ = try await world.history.makeRepo("no name") }
+        #expect(figures.whyRefused != nil)
+        _ = try await world.history.makeRepo("b")
+        #expect(figures.whyRefused == nil)
+        #expect(figures.batches.reading.count == committed + 1)
+    }
 }

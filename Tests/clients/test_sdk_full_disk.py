@@ -9,6 +9,7 @@ from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 
 from spile_server import Server
+from test_metrics import Metrics, get
 
 MIB = 1024 * 1024
 
@@ -69,12 +70,17 @@ def test_a_full_disk_refuses_clearly_loses_nothing_and_heals(small_disk, tmp_pat
         assert landed
         assert contents(client, branch) == landed
         assert [finding.error for finding in client.pfs.fsck()] == []
+        assert Metrics(server)("spile_commit_refusing") == 1
+        ready = get(server, "/readyz")[1].splitlines()
+        assert ready[0] == "ok" and "refused" in ready[1] and "space" in ready[1]
 
         grow()
         more = {f"/more/{index}": os.urandom(MIB) for index in range(5)}
         for path, data in more.items():
             client.pfs.put_file_from_bytes(commit=pfs.Commit.from_uri(branch.as_uri()), path=path, data=data)
         assert contents(client, branch) == landed | more
+        assert Metrics(server)("spile_commit_refusing") == 0
+        assert get(server, "/readyz")[1] == "ok\n"
 
         server.kill()
         server.start()

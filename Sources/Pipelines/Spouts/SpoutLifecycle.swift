@@ -64,6 +64,9 @@ package struct SpoutLifecycle: Sendable {
         }
     }
 
+    /// Whether a run is up and has not been asked to end.
+    var isRunning: Bool { if case .running = state { true } else { false } }
+
     /// The catalog wants this now; may be told again and again.
     package mutating func wanted(_ new: Wish) -> [Action] {
         let old = wish

@@ -16,19 +16,26 @@ package struct SpoutPosition: Sendable, Equatable {
     /// server: stop and start add such commits, and they hold nothing.
     init(of pipeline: PipelineRecord, in catalog: any CatalogReader) throws {
         self.init()
+        guard let commit = try Self.newestGood(of: pipeline, in: catalog, within: .max) else { return }
+        self.init(commit: commit.key.id, metadata: commit.metadata)
+    }
+
+    /// That commit, if it is among the `limit` newest of the branch.
+    static func newestGood(
+        of pipeline: PipelineRecord, in catalog: any CatalogReader, within limit: Int
+    ) throws -> CommitRecord? {
         let name = try PipelineSpec(canonical: pipeline.effectiveSpec).outputBranch
         guard let repo = try catalog.repo(pipeline.key.repo(.user)),
             let branch = try catalog.branch(repo: repo.id, name: name)
-        else { return }
-        var next = branch.head
-        while let sequence = next {
+        else { return nil }
+        var (next, left) = (branch.head, limit)
+        while let sequence = next, left > 0 {
             let commit = try catalog.knownCommit(sequence)
-            if commit.isFinished && commit.error.isEmpty && commit.origin == .user {
-                self.init(commit: commit.key.id, metadata: commit.metadata)
-                return
-            }
+            if commit.isFinished && commit.error.isEmpty && commit.origin == .user { return commit }
             next = commit.parent
+            left -= 1
         }
+        return nil
     }
 
     /// What the file that `SPILE_RESUME_FILE` names holds: `{"commit": "<id>", "metadata": {…}}`, the id empty where

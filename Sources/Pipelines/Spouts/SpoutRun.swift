@@ -35,6 +35,7 @@ struct SpoutRun: Sendable {
         let token = Self.token(supervisor.world.randomness)
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
             of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
+        supervisor.watch?.began(key, epoch: epoch)
         var plan = try LaunchPlan(
             pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site,
             position: try supervisor.ledger.position(of: pipeline))

@@ -55,6 +55,7 @@ package final class Supervisor: Sendable {
     let ports: any ServicePorts
     let logs: LogStore
     let secrets: any SecretSource
+    let watch: SpoutWatch?
     let options: Options
     let world: World
     let logger: Logger
@@ -63,13 +64,14 @@ package final class Supervisor: Sendable {
 
     package init(
         ledger: any SpoutLedger, launcher: any Launcher, ports: any ServicePorts, logs: LogStore, options: Options,
-        world: World, secrets: any SecretSource = NoSecrets(), logger: Logger
+        world: World, secrets: any SecretSource = NoSecrets(), watch: SpoutWatch? = nil, logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher
         self.ports = ports
         self.logs = logs
         self.secrets = secrets
+        self.watch = watch
         self.options = options
         self.world = world
         self.logger = logger
@@ -140,14 +142,17 @@ struct SupervisorLoop {
         case .changed: lookUp(key, in: &group)
         case .launched(let handle):
             handles[key] = handle
+            supervisor.watch?.launched(key)
             let actions = lifecycles[key]?.launched(handle, at: now)
             perform(actions ?? [], of: key, in: &group)
         case .launchFailed(let reason):
+            supervisor.watch?.failed(key)
             supervisor.logs.note("could not start spout process: \(reason)", of: key)
             let actions = lifecycles[key]?.launchFailed(reason, chance: chance)
             perform(actions ?? [], of: key, in: &group)
         case .ended(let exit, let output):
             handles[key] = nil
+            if lifecycles[key]?.isRunning == true { supervisor.watch?.failed(key) }
             let actions = lifecycles[key]?.ended(exit, output: output, at: now, chance: chance)
             perform(actions ?? [], of: key, in: &group)
         case .woke(let ticket): perform(lifecycles[key]?.woke(ticket: ticket) ?? [], of: key, in: &group)
@@ -220,6 +225,7 @@ struct SupervisorLoop {
                 }
             case .forget:
                 lifecycles[key] = nil
+                supervisor.watch?.forget(key)
                 supervisor.ports.close(key)
                 supervisor.logs.remove(key)
             }

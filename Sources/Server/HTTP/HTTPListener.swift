@@ -36,7 +36,7 @@ final class HTTPPlace: Sendable {
     }
 }
 
-/// A group of addresses that plain HTTP is answered at. A new one (metrics, a gateway, a console) is a value of this
+/// A group of addresses that plain HTTP is answered at. A new one (a gateway, a console) is a value of this
 /// protocol in `Assembly`, and nothing else.
 protocol HTTPRoutes: Sendable {
     func register(in router: Router<BasicRequestContext>)
@@ -82,25 +82,6 @@ struct HTTPService: Service {
             throw SpileError(
                 .unavailable, "cannot listen on \(host):\(port) for plain HTTP",
                 remedy: "another program may use the port; choose another with --http, or --http off", cause: error)
-        }
-    }
-}
-
-/// `/healthz`: the process answers. `/readyz`: it also reaches its catalog.
-struct HealthRoutes: HTTPRoutes {
-    /// Throws while the server is not fit to take calls.
-    let check: @Sendable () throws -> Void
-    let executor: IOExecutor
-
-    func register(in router: Router<BasicRequestContext>) {
-        router.get("/healthz") { _, _ in "ok\n" }
-        router.get("/readyz") { _, _ -> Response in
-            do {
-                try await withTaskExecutorPreference(executor) { try check() }
-                return Response.text("ok\n")
-            } catch {
-                return Response.text("\(error)\n", status: .serviceUnavailable)
-            }
         }
     }
 }

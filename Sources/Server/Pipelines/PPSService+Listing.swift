@@ -10,7 +10,7 @@ extension PPSService {
         routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
             let key = try Self.key(request.hasPipeline, request.pipeline)
             let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-            return try pipeline.message(hasDetails: request.details)
+            return try shown([pipeline])[0].message(hasDetails: request.details)
         }
         routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
             for pipeline in try list(request, call) { try await writer.write(try pipeline.message(hasDetails: true)) }
@@ -38,6 +38,7 @@ extension PPSService {
                 history: request.history,
                 commitSet: request.hasCommitSet ? try Self.set(request.commitSet) : nil),
             as: call.principal)
+        pipelines = try shown(pipelines)
         if let filter { pipelines = try pipelines.filter { try filter.keeps(try $0.filterJSON) } }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
@@ -46,6 +47,12 @@ extension PPSService {
             pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
         }
         return pipelines
+    }
+
+    /// Those that run and commit nothing, with the likely cause as their reason.
+    func shown(_ pipelines: [PipelineRecord]) throws -> [PipelineRecord] {
+        guard pipelines.contains(where: { $0.state == .running }) else { return pipelines }
+        return try history.read { catalog in try pipelines.map { try watch.shown($0, in: catalog) } }
     }
 
     private static func set(_ message: PfsV2_CommitSet) throws -> CommitID {

@@ -8,7 +8,7 @@ extension PPSService {
         let isOfProject = request.project.name.isEmpty == false && !request.all
         let projects = isOfProject ? [ProjectKey(request.project)] : nil
         let now = clock.now()
-        let pipelines = try manager.list(PipelineManager.Listing(projects: projects), as: call.principal)
+        let pipelines = try shown(manager.list(PipelineManager.Listing(projects: projects), as: call.principal))
         return try pipelines.compactMap { pipeline in
             let alerts = try pipeline.alerts(at: now)
             if alerts.isEmpty { return nil }
@@ -28,6 +28,8 @@ extension PipelineRecord {
         if state == .crashing || state == .failure {
             result.append("\(key): \(state == .crashing ? "CRASHING" : "FAILURE"): \(reason)")
         }
+        // Nothing but a stall gives a pipeline that runs a reason.
+        if state == .running && !reason.isEmpty { result.append("\(key): STALLED: \(reason)") }
         if let workersStartedAt {
             let expected = try PipelineSpec(canonical: effectiveSpec).maximumExpectedUptime ?? 0
             let excess = now.seconds(since: workersStartedAt) - expected

@@ -13,6 +13,7 @@ struct PPSService: Sendable {
     let history: History
     let transactions: Transactions
     let clock: any Clock
+    let watch: SpoutWatch
 
     typealias Method = PpsV2_API.Method
 

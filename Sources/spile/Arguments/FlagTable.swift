@@ -175,8 +175,8 @@ enum FlagTable {
         ("list task", "namespace:n= group:g= RO"),
         (
             "server",
-            "data= listen= http= log-level= allow-file-urls= gc-interval= service-host= tls-cert= tls-key= launcher= "
-                + "container-command= container-network= image-pull= tool-binary="
+            "data= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= tls-cert= tls-key= "
+                + "launcher= container-command= container-network= image-pull= tool-binary="
         ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),

@@ -2,9 +2,10 @@ import Logging
 import Server
 
 /// Runs the server in this process until it is told to stop. `http` is where it answers plain HTTP, nil the port behind
-/// that of the calls. `logLevel` is one of the names of the logging library, `garbageInterval` seconds, nil for never.
+/// that of the calls. `logLevel` is one of the names of the logging library, `logFormat` of ``LogFormat``,
+/// `garbageInterval` seconds, nil for never.
 func launchServer(
-    dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String,
+    dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String, logFormat: String,
     fileURLFolders: [String], garbageInterval: Double?, serviceHost: String, launchers: LauncherFlags,
     tls: (certificate: String, key: String)?
 ) async throws {
@@ -14,6 +15,7 @@ func launchServer(
     try await runServer(
         ServerOptions(
             dataFolder: dataFolder, host: host, port: port, http: listener, logLevel: level,
+            logFormat: LogFormat(rawValue: logFormat) ?? .text,
             fileURLFolders: fileURLFolders, garbageInterval: garbageInterval, serviceHost: serviceHost,
             launchers: launchers.options, tls: tls.map { TLSPaths(certificate: $0.certificate, key: $0.key) }))
 }

@@ -26,6 +26,10 @@ struct ServerCommand: AsyncParsableCommand {
         help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
     @Option(
+        name: .customLong("log-format"), parsing: .unconditional,
+        help: "text, or json for one object a line.")
+    var logFormat = "text"
+    @Option(
         name: .customLong("allow-file-urls"), parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
             "Let clients put files of this machine from below this folder, by file:// URLs. Repeat it.",
@@ -60,11 +64,14 @@ struct ServerCommand: AsyncParsableCommand {
         guard levels.contains(logLevel) else {
             throw Failure("unknown log level \"\(logLevel)\": use one of \(levels.joined(separator: ", "))")
         }
+        guard ["text", "json"].contains(logFormat) else {
+            throw Failure("unknown log format \"\(logFormat)\": use text or json")
+        }
         let folder = try Self.dataFolder(data, .process)
         let http = try self.http.flatMap { $0 == "off" ? nil : try Self.place($0, of: "--http") }
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
-            logLevel: logLevel, fileURLFolders: allowFileURLs,
+            logLevel: logLevel, logFormat: logFormat, fileURLFolders: allowFileURLs,
             garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
             tls: try Self.tls(tlsCertificate, tlsKey))
     }
