@@ -49,7 +49,7 @@ def need():
     """Gives the path of a program that Scripts/setup.sh installs; its absence is an error, not a reason to skip."""
 
     def find(name: str) -> str:
-        path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/lib/rabbitmq/bin")
+        path = shutil.which(name, path="/usr/lib/rabbitmq/bin:" + os.environ.get("PATH", "") + ":/usr/sbin")
         assert path, f"there is no {name} here: run Scripts/setup.sh test"
         return path
 

@@ -18,7 +18,7 @@ from pachyderm_sdk.api import pfs
 from processes import answers, free_port, processes, until
 from spile_server import ROOT, SPILE, Server
 
-ROUNDS = int(os.environ.get("EXAMPLE_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("EXAMPLE_ROUNDS", "3"))
 SEED = int(os.environ.get("EXAMPLE_SEED", "1"))
 # Messages of a round, and how many of them an example puts into one commit: several commits a round.
 MESSAGES = 40
@@ -86,7 +86,8 @@ class Relay:
 class Broker:
     """A program of the source. Ready once its port answers."""
 
-    def __init__(self, command: list[str], port: int, log: str, ready=None, **more):
+    def __init__(self, command: list[str], port: int, log: str, ready=None, ending=signal.SIGTERM, **more):
+        self.ending = ending
         with open(log, "ab") as file:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, **more
@@ -109,7 +110,7 @@ class Broker:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self.ending)
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
