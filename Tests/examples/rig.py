@@ -181,6 +181,12 @@ class Rig:
         self.server.kill()
         self.server.start()
 
+    def stop_and_start(self):
+        """An orderly end. It also clears the count of failures: the pause after each gets longer, up to a minute."""
+        for command in ["stop", "start"]:
+            done = self.spile(command, "pipeline", self.pipeline)
+            assert done.returncode == 0, done.stderr
+
     # What landed
 
     def branch(self) -> pfs.Commit:
@@ -244,6 +250,8 @@ class Rig:
         seen = 0
         for number in range(rounds):
             action = disturb[number % len(disturb)]
+            if number and number % 3 == 0:
+                self.stop_and_start()
             before = self.random.randint(1, MESSAGES)
             send_some(before)
             # In the middle of the reading, not before: some of this round has landed, and more is on its way.
