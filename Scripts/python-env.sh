@@ -7,7 +7,7 @@
 #
 # Usage: Scripts/python-env.sh [sdk|legacy|examples]     (no argument: all three)
 #
-# Running it again costs nothing: an environment is filled anew only when its list (Tests/*/requirements-*.txt) has changed.
+# Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
 set -euo pipefail
 

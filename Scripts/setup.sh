@@ -5,7 +5,7 @@
 #
 #   build   what the Swift package links with
 #   demo    an MQTT broker and the Python client that the example spouts use
-#   test    protoc, podman and an image for it (Scripts/test-image.sh), the brokers and databases that the example spouts
+#   test    protoc, podman and an image for it (Scripts/test-image.sh), the brokers and databases that the examples
 #           read, and the three Python environments of the tests (Scripts/python-env.sh)
 #
 # Debian packages are installed with apt-get, as root or with sudo. Elsewhere the script says what is missing and stops.
@@ -78,7 +78,8 @@ install_missing() {
         as_root=(sudo)
     fi
     # RUNLEVEL: a package that brings a service does not start it, where its script of System V would.
-    local install=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}")
+    local quietly=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
+    local install=("${quietly[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}")
     # The lists of a fresh machine are empty or old: read them anew only if the first try fails.
     "${as_root[@]}" "${install[@]}" >/dev/null 2>&1 && return
     "${as_root[@]}" apt-get update -qq || fail "apt-get update failed"

@@ -5,6 +5,7 @@ import os
 import pwd
 import signal
 import subprocess
+import tempfile
 
 import psycopg
 import pytest
@@ -20,24 +21,20 @@ def as_user() -> dict:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory):
-    """An empty cluster, in a folder that its user can reach."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    if os.geteuid() == 0:
-        for path in [folder, *folder.parents[:2]]:
-            path.chmod(0o711)
-        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+def cluster():
+    """An empty cluster, in a folder of its user: what pytest gives is for the user of the tests alone."""
     programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     assert programs, "there is no PostgreSQL here: run Scripts/setup.sh test"
-    data = str(folder / "data")
-    subprocess.run(
-        [f"{programs[-1]}/initdb", "-D", data, "-A", "trust", "-U", "test", "-E", "UTF8", "--no-sync"], check=True,
-        capture_output=True, cwd="/", **as_user(),
-    )
-    return f"{programs[-1]}/postgres", data
+    with tempfile.TemporaryDirectory(prefix="spile-examples-") as folder:
+        if as_user():
+            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+        data = os.path.join(folder, "data")
+        options = ["-D", data, "-A", "trust", "-U", "test", "-E", "UTF8", "--no-sync"]
+        subprocess.run([f"{programs[-1]}/initdb", *options], check=True, capture_output=True, cwd="/", **as_user())
+        yield f"{programs[-1]}/postgres", data
 
 
-def test_nothing_lost_nothing_doubled(rig, cluster):
+def test_nothing_lost_nothing_doubled(cluster, rig):
     program, data = cluster
     port = free_port()
     url = "postgresql://test@127.0.0.1:{}/postgres"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Polls an HTTP API and appends what is new to a file: one JSON line per item.
 
-The API answers with a list of items, oldest first, each with an `id`; and with an ETag, by which the next question costs
-next to nothing while the list is the same. Every commit holds the id of its last item and the ETag in its metadata, and
+The API answers with a list of items, oldest first, each with an `id`; and with an ETag, by which the next question
+costs next to nothing while the list is the same. Every commit holds the id of its last item and the ETag in its metadata, and
 reading goes on behind them. So nothing is lost and nothing doubled wherever this program, the server or the connection
 ends. Any error ends the program: the server starts it again.
 """

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Appends the rows of a PostgreSQL outbox table to files: one JSON line per row, one file per topic.
 
-Every commit holds the position (transaction, id) of its last row in its metadata, and reading goes on behind it. Rows are
-deleted after that. So nothing is lost and nothing doubled wherever this program, the server or the connection ends. Any
+Every commit holds the position (transaction, id) of its last row in its metadata, and reading goes on behind it. Rows
+are deleted after that. So nothing is lost and nothing doubled wherever this program, the server or the connection ends. Any
 error ends the program: the server starts it again.
 
-A row with a lower id may become visible after one with a higher id: ids are given while transactions still run. So a row
-counts only once every transaction up to its own has ended (`pg_snapshot_xmin`): nothing can appear before it any more.
+A row with a lower id may become visible after one with a higher id: ids are given while transactions still run. So a
+row counts only once every transaction up to its own has ended (`pg_snapshot_xmin`): nothing can appear before it any more.
 """
 
 import json
