@@ -24,10 +24,11 @@ BATCH = int(os.environ.get("BATCH", "500"))
 # transaction is not announced when that one ends.
 WAIT = 1
 
+# The columns in ORDER BY are the table's: a bare name would be that of the output, and numbers as text sort otherwise.
 READ = """
     SELECT transaction::text, id, topic, payload FROM outbox
     WHERE (transaction, id) > (%s::text::xid8, %s) AND transaction < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY transaction, id LIMIT %s
+    ORDER BY outbox.transaction, outbox.id LIMIT %s
 """
 DELETE = "DELETE FROM outbox WHERE (transaction, id) <= (%s::text::xid8, %s)"
 
