@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes the two Python environments the tests use, at the root of the repository:
+# Makes the three Python environments the tests use, at the root of the repository:
 #
 #   .venv-sdk      pachyderm-sdk, and protobuf for Scripts/check-wire.sh
 #   .venv-legacy   python-pachyderm, which needs an older protobuf
+#   .venv-examples pachyderm-sdk, and the clients of what the example spouts read
 #
-# Usage: Scripts/python-env.sh [sdk|legacy]     (no argument: both)
+# Usage: Scripts/python-env.sh [sdk|legacy|examples]     (no argument: all three)
 #
-# Running it again costs nothing: an environment is filled anew only when its list in Tests/clients/ has changed.
+# Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
 set -euo pipefail
 
@@ -19,8 +20,8 @@ fail() {
 }
 
 make_env() {
-    local name="$1" module="$2"
-    local venv="$root/.venv-$name" list="$root/Tests/clients/requirements-$name.txt"
+    local name="$1" module="$2" folder="${3:-clients}"
+    local venv="$root/.venv-$name" list="$root/Tests/$folder/requirements-$name.txt"
     local stamp="$venv/.installed"
 
     if cmp -s "$list" "$stamp"; then
@@ -42,9 +43,11 @@ command -v "$python" >/dev/null || fail "no $python on the path (Python 3.11 or 
 case "${1:-all}" in
     sdk) make_env sdk pachyderm_sdk ;;
     legacy) make_env legacy python_pachyderm ;;
+    examples) make_env examples confluent_kafka examples ;;
     all)
         make_env sdk pachyderm_sdk
         make_env legacy python_pachyderm
+        make_env examples confluent_kafka examples
         ;;
-    *) fail "unknown environment '$1' (sdk or legacy)" ;;
+    *) fail "unknown environment '$1' (sdk, legacy or examples)" ;;
 esac

@@ -5,8 +5,8 @@
 #
 #   build   what the Swift package links with
 #   demo    an MQTT broker and the Python client that the example spouts use
-#   test    protoc, podman and an image for it (Scripts/test-image.sh), and the two Python environments of the client
-#           tests (Scripts/python-env.sh)
+#   test    protoc, podman and an image for it (Scripts/test-image.sh), the brokers and databases that the examples
+#           read, and the three Python environments of the tests (Scripts/python-env.sh)
 #
 # Debian packages are installed with apt-get, as root or with sudo. Elsewhere the script says what is missing and stops.
 set -euo pipefail
@@ -39,6 +39,8 @@ has_header() {
 
 has_command() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1"; }
 
+has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/postgres'; }
+
 need_build() {
     command -v swift >/dev/null || fail "no swift on the path: install Swift 6.1 or later from https://swift.org/install"
     need libsqlite3-dev has_header sqlite3.h
@@ -60,6 +62,10 @@ need_test() {
     need runc has_command runc
     need catatonit has_command catatonit
     need busybox-static has_command busybox
+    need redis-server has_command redis-server
+    need rabbitmq-server has_command rabbitmq-server
+    need nats-server has_command nats-server
+    need postgresql has_postgresql
 }
 
 install_missing() {
@@ -71,7 +77,9 @@ install_missing() {
         command -v sudo >/dev/null || fail "run as root: apt-get install ${missing[*]}"
         as_root=(sudo)
     fi
-    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}")
+    # RUNLEVEL: a package that brings a service does not start it, where its script of System V would.
+    local quietly=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
+    local install=("${quietly[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}")
     # The lists of a fresh machine are empty or old: read them anew only if the first try fails.
     "${as_root[@]}" "${install[@]}" >/dev/null 2>&1 && return
     "${as_root[@]}" apt-get update -qq || fail "apt-get update failed"

@@ -1,0 +1,275 @@
+"""A server, one example as its spout, and what disturbs them. Every process is ended by its process id."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import grpc
+from pachyderm_sdk import Client
+from pachyderm_sdk.api import pfs
+
+from processes import answers, free_port, processes, until
+from spile_server import ROOT, SPILE, Server
+
+ROUNDS = int(os.environ.get("EXAMPLE_ROUNDS", "3"))
+SEED = int(os.environ.get("EXAMPLE_SEED", "1"))
+# Messages of a round, and how many of them an example puts into one commit: several commits a round.
+MESSAGES = 40
+BATCH = "7"
+# A spout that was killed comes back within some seconds; a broker needs some to start.
+SECONDS = 60
+
+
+class Relay:
+    """A station between the spout and its source, which can cut all connections."""
+
+    def __init__(self, port: int):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        # Guards `sockets`: the accepting thread adds, the test cuts.
+        self.lock = threading.Lock()
+        self.sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
+            with self.lock:
+                self.sockets += [near, far]
+            for source, target in [(near, far), (far, near)]:
+                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, target):
+        try:
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        except OSError:
+            pass
+        for one in [source, target]:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        with self.lock:
+            sockets, self.sockets = self.sockets, []
+        for one in sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+class Broker:
+    """A program of the source. Ready once its port answers."""
+
+    def __init__(self, command: list[str], port: int, log: str, ready=None, ending=signal.SIGTERM, **more):
+        self.ending = ending
+        with open(log, "ab") as file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, **more
+            )
+        self.log = log
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, f"{command[0]} ended: {self.log_text()}"
+            return ready() if ready else answers(port)
+
+        try:
+            until(is_ready, SECONDS, f"{command[0]} is ready")
+        except BaseException:
+            self.stop()
+            raise
+
+    def log_text(self) -> str:
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-3000:]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(self.ending)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+
+class Rig:
+    def __init__(self, folder):
+        self.folder = folder
+        self.random = random.Random(SEED)
+        self.server = Server(str(folder / "data"), str(folder / "server.log")).start()
+        self.on_close: list = []
+
+    def close(self):
+        if self.server.process.poll() is None:
+            self.server.stop()
+        for close in reversed(self.on_close):
+            close()
+
+    def broker(self, command, port, **more) -> Broker:
+        broker = Broker(command, port, str(self.folder / "broker.log"), **more)
+        self.on_close.append(broker.stop)
+        return broker
+
+    def relay(self, port: int) -> Relay:
+        relay = Relay(port)
+        self.on_close.append(relay.close)
+        return relay
+
+    # The example
+
+    def create(self, example: str, environment: dict[str, str], change=None) -> None:
+        """Creates the pipeline as a user would: program and module into one folder, the spec's variables filled in."""
+        app = self.folder / "app"
+        app.mkdir()
+        source = os.path.join(ROOT, "examples", example)
+        shutil.copy(os.path.join(source, "spout.py"), app)
+        shutil.copy(os.path.join(ROOT, "examples/spile_spout.py"), app)
+        with open(os.path.join(source, "pipeline.json"), encoding="utf-8") as file:
+            spec = json.load(file)
+        assert spec["transform"]["cmd"] == ["python3", "/app/spout.py"]
+        assert environment.keys() <= spec["transform"]["env"].keys(), "the spec does not name all variables"
+        self.program = str(app / "spout.py")
+        spec["transform"]["cmd"] = [sys.executable, self.program]
+        spec["transform"]["env"] |= environment
+        if change:
+            change(spec)
+        self.pipeline = spec["pipeline"]["name"]
+        done = self.spile("create", "pipeline", "-f", "-", given=json.dumps(spec))
+        assert done.returncode == 0, done.stderr
+
+    def spile(self, *arguments, given=None):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
+        environment |= {"PACHD_ADDRESS": self.server.address, "PACH_CONFIG": str(self.folder / "config.json")}
+        return subprocess.run(
+            [SPILE, *arguments], input=given, env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    # What disturbs it
+
+    def kill_spout(self):
+        """SIGKILL to the program, if it runs at this moment."""
+        for pid in processes(self.program, ""):
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_server(self):
+        self.server.kill()
+        self.server.start()
+
+    def stop_and_start(self):
+        """An orderly end. It also clears the count of failures: the pause after each gets longer, up to a minute."""
+        for command in ["stop", "start"]:
+            done = self.spile(command, "pipeline", self.pipeline)
+            assert done.returncode == 0, done.stderr
+
+    # What landed
+
+    def branch(self) -> pfs.Commit:
+        return pfs.Commit.from_uri(f"{self.pipeline}@master")
+
+    def commits(self) -> int:
+        """Commits of the program; empty ones, which stop and start make, do not count."""
+        client = Client(host=self.server.host, port=self.server.port)
+        infos = client.pfs.list_commit(repo=self.branch().repo, to=self.branch())
+        return sum(1 for info in infos if info.metadata)
+
+    def files(self) -> dict[str, bytes]:
+        client = Client(host=self.server.host, port=self.server.port)
+        try:
+            infos = list(client.pfs.walk_file(file=pfs.File(commit=self.branch(), path="/")))
+            paths = [info.file.path for info in infos if info.file_type == pfs.FileType.FILE]
+            return {
+                path: b"".join(
+                    message.value for message in client.pfs.get_file(file=pfs.File(commit=self.branch(), path=path))
+                )
+                for path in sorted(paths)
+            }
+        except grpc.RpcError as error:
+            # Before the first commit there is nothing.
+            assert "not found" in error.details() or "no head" in error.details(), error.details()
+            return {}
+
+    @staticmethod
+    def objects(data: bytes) -> list[dict]:
+        return [json.loads(line) for line in data.splitlines()]
+
+    def until_landed(self, condition, what: str):
+        try:
+            until(condition, SECONDS, what)
+        except BaseException:
+            print(self.spile("inspect", "pipeline", self.pipeline).stdout)
+            print(self.spile("logs", "--pipeline", self.pipeline).stdout[-4000:])
+            print(self.server.log_text()[-2000:])
+            raise
+
+    # The test
+
+    def prove(self, send, read, disturb: list, rounds: int = ROUNDS):
+        """Rounds of messages with a disturbance in the middle of each; then sent and landed are compared.
+
+        `send(lane, number)` returns when the source has the message; `read()` gives what landed, as {lane: [numbers]}
+        in order of arrival. Lanes (partitions, queues) are 0 and 1; numbers count up in each.
+        """
+        sent = {0: [], 1: []}
+
+        def send_some(count):
+            for _ in range(count):
+                lane = self.random.randrange(2)
+                number = len(sent[lane])
+                send(lane, number)
+                sent[lane].append(number)
+
+        def total() -> int:
+            return sum(map(len, read().values()))
+
+        seen = 0
+        for number in range(rounds):
+            action = disturb[number % len(disturb)]
+            if number and number % 3 == 0:
+                self.stop_and_start()
+            before = self.random.randint(1, MESSAGES)
+            send_some(before)
+            # In the middle of the reading, not before: some of this round has landed, and more is on its way.
+            wanted = self.random.randint(0, before - 1)
+            self.until_landed(lambda: total() > seen + wanted, f"message {seen + wanted + 1} has landed")
+            send_some(MESSAGES - before)
+            action()
+            seen += MESSAGES
+            print(f"round {number + 1}: {action.__name__} with {total()} of {seen} landed", file=sys.stderr)
+        # What a launch would double, or bring late, comes before what is sent after it.
+        self.until_landed(lambda: total() >= seen, "everything has landed")
+        self.kill_spout()
+        for lane in sent:
+            send(lane, len(sent[lane]))
+            sent[lane].append(len(sent[lane]))
+        self.until_landed(lambda: all(read().get(lane, [None])[-1] == sent[lane][-1] for lane in sent), "the last ones")
+        landed = read()
+        for lane in sent:
+            surplus = Counter(landed[lane]) - Counter(sent[lane])
+            assert not surplus and not Counter(sent[lane]) - Counter(landed[lane]), f"doubled: {surplus}"
+            assert landed[lane] == sent[lane], "the order differs"
