@@ -74,7 +74,8 @@ for name in "$@"; do
         build) step build make build || finish ;;
         unit) step unit swift test || true ;;
         wire) step wire Scripts/check-wire.sh || true ;;
-        sdk) step sdk clients sdk Tests/clients/test_sdk*.py Tests/clients/test_metrics.py || true ;;
+        sdk) step sdk clients sdk Tests/clients/test_sdk*.py Tests/clients/test_metrics.py \
+            Tests/clients/test_tls.py || true ;;
         legacy) step legacy clients legacy Tests/clients/test_legacy.py || true ;;
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
         containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
