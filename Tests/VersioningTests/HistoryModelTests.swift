@@ -7,7 +7,7 @@ import Versioning
 @Suite struct HistoryModelTests {
     typealias Branch = HistoryModel.Branch
 
-    @Test(arguments: 1...16 as ClosedRange<UInt64>)
+    @Test(arguments: 1...24 as ClosedRange<UInt64>)
     func aRandomProgramMakesTheHistoryThatTheRulesMake(seed: UInt64) async throws {
         var program = try await HistoryProgram(seed: seed)
         for step in 0..<120 {
