@@ -8,7 +8,7 @@ STATIC := .build-static
 SWIFT_SOURCES := Package.swift Sources Tests
 
 # Everything that goes into the binary; files that come and go are found anew at each run of make.
-BINARY_INPUTS := Package.swift $(shell find Sources -name '*.swift')
+BINARY_INPUTS := Package.swift $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
 
 .PHONY: help
 help: ## list the targets
@@ -33,7 +33,7 @@ bin/pachctl: bin/spile
 	ln -f bin/spile bin/pachctl
 
 .PHONY: test
-test: ## everything: builds, unit tests, wire check, client programs, a short demo
+test: ## everything: builds, unit tests, wire check, client programs, containers, examples, a short demo
 	Scripts/test.sh
 
 .PHONY: demo
@@ -41,7 +41,7 @@ demo: ## a real broker's messages land as commits; DEMO_SECONDS=N ends it by its
 	Scripts/demo.sh
 
 .PHONY: bench
-bench: bin/pachctl ## measure the budgets of docs/ARCHITECTURE.md as ratios to this machine's own limits
+bench: bin/pachctl ## measure the budgets of docs/BENCHMARKS.md as ratios to this machine's own limits
 	Benchmarks/run.sh
 
 .PHONY: format

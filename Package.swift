@@ -32,7 +32,7 @@ let package = Package(
             name: "Core",
             dependencies: [.product(name: "Yams", package: "Yams")]
         ),
-        // Settings of the C library's allocator, which its Swift module does not show.
+        // Calls of the C library's allocator, which its Swift module does not show.
         .target(name: "CAllocator"),
         .target(
             name: "Storage",

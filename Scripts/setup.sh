@@ -58,6 +58,7 @@ need_test() {
     need protobuf-compiler has_command protoc
     need libprotobuf-dev has_header google/protobuf/wrappers.proto
     need python3-venv python3 -c 'import ensurepip, venv'
+    need openssl has_command openssl
     need podman has_command podman
     need runc has_command runc
     need catatonit has_command catatonit

@@ -13,7 +13,7 @@ enum Main {
     }
 }
 
-/// Measures the budgets of docs/ARCHITECTURE.md as ratios to this machine's own limits.
+/// Measures the budgets of docs/BENCHMARKS.md as ratios to this machine's own limits.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spile-bench",

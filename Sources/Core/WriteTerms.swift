@@ -7,6 +7,15 @@ package struct WriteTerms: Sendable, Equatable {
     /// What the write builds on; nil for whatever there is.
     package var expectedHead: ExpectedHead?
 
+    /// The headers of a call that carry these (docs/EXACTLY_ONCE.md).
+    package enum Header {
+        package static let metadata = "spile-commit-metadata"
+        package static let key = "spile-idempotency-key"
+        package static let expectedHead = "spile-expected-head"
+        /// In answers: the id of the commit that holds the write, or that was finished.
+        package static let commit = "spile-commit"
+    }
+
     package init(metadata: [String: String] = [:], key: String? = nil, expectedHead: ExpectedHead? = nil) {
         self.metadata = metadata
         self.key = key

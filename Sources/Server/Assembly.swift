@@ -58,8 +58,9 @@ final class Assembly: Sendable {
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history),
             launcher: try options.launchers.make(
-                processes: folder.launches, containers: folder.containers, host: options.host,
-                serviceHost: options.serviceHost, logger: logger),
+                processes: folder.launches, containers: folder.containers,
+                host: options.tls == nil ? options.host : "127.0.0.1", serviceHost: options.serviceHost,
+                logger: logger),
             ports: TCPRelays(host: options.serviceHost), logs: logs,
             options: Supervisor.Options(grace: options.grace),
             world: Supervisor.World(

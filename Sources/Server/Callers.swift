@@ -6,9 +6,6 @@ import Versioning
 
 /// Finds out who calls, from the metadata of a call (`clients.md` §1.1).
 struct Callers: Sendable {
-    /// What a launch's token begins with, so that one that is no longer good is told from a stray login.
-    static let launchTokenPrefix = "launch-"
-
     let history: History
     let watch: SpoutWatch
 
@@ -39,7 +36,7 @@ struct Callers: Sendable {
     /// which outlived its launch cannot go on as somebody else.
     private func principal(_ metadata: Metadata) throws -> Principal {
         guard let token = metadata[stringValues: "authn-token"].first(where: { _ in true }),
-            token.hasPrefix(Self.launchTokenPrefix)
+            token.hasPrefix(LaunchPlan.tokenPrefix)
         else { return .user("") }
         let hash = Hashing.sha256(Array(token.utf8))
         guard let launch = try history.read({ try $0.launch(tokenHash: hash) }) else {

@@ -31,9 +31,9 @@ package struct LauncherOptions: Sendable {
         self.toolBinary = toolBinary
     }
 
-    /// Makes the launchers, which keep their folders at `processes` and `containers`. `host` is what the server listens
-    /// on, `serviceHost` where services are reached. Throws if the usual one cannot work here; another's fault is told
-    /// when a pipeline asks for it.
+    /// Makes the launchers, which keep their folders at `processes` and `containers`. `host` is where the server
+    /// serves running code, `serviceHost` where services are reached. Throws if the usual one cannot work here;
+    /// another's fault is told when a pipeline asks for it.
     func make(
         processes: String, containers: String, host: String, serviceHost: String, logger: Logger
     ) throws -> any Launcher {
@@ -63,6 +63,7 @@ package struct LauncherOptions: Sendable {
         if containerNetwork == "host" || !["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"].contains(host) { return }
         throw SpileError(
             .failedPrecondition, "containers in the network \(containerNetwork) cannot reach the server at \(host)",
-            remedy: "let --listen name an address of this machine in that network, such as its gateway")
+            remedy: "let --listen name an address of this machine in that network, such as its gateway; with TLS, use "
+                + "the network host")
     }
 }

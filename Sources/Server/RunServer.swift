@@ -32,7 +32,7 @@ package func runServer(_ options: ServerOptions) async throws {
         .init(
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
             successTerminationBehavior: .ignore),
-        .init(service: MemoryService(), successTerminationBehavior: .ignore),
+        .init(service: MemoryService(executor: executor), successTerminationBehavior: .ignore),
         .init(service: PhaseService(phase: assembly.phase), successTerminationBehavior: .ignore),
     ]
     if let http = assembly.makeHTTPService(executor: executor) { services.insert(.init(service: http), at: 0) }

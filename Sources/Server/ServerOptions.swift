@@ -9,7 +9,7 @@ package struct ServerOptions: Sendable {
     package var host: String
     /// 0 takes a free port; the line that says the server is ready names it.
     package var port: Int
-    /// Where plain HTTP is answered: health, and the contents behind references.
+    /// Where plain HTTP is answered: health, metrics, and the contents behind references.
     package var http: HTTPListener
     package var logLevel: Logger.Level
     package var logFormat: LogFormat

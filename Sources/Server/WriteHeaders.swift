@@ -4,14 +4,11 @@ import GRPCCore
 
 /// The headers by which a write carries what its message has no field for (docs/EXACTLY_ONCE.md), as ``WriteTerms``.
 enum WriteHeaders {
-    /// In answers: the id of the commit that holds the write, or that was finished.
-    static let commit = "spile-commit"
-
     private static let prefix = "spile-"
-    private static let metadata = "spile-commit-metadata"
-    private static let binaryMetadata = "spile-commit-metadata-bin"
-    private static let key = "spile-idempotency-key"
-    private static let expectedHead = "spile-expected-head"
+    private static let metadata = WriteTerms.Header.metadata
+    private static let binaryMetadata = WriteTerms.Header.metadata + "-bin"
+    private static let key = WriteTerms.Header.key
+    private static let expectedHead = WriteTerms.Header.expectedHead
 
     /// The calls that heed them: those by which files are written.
     static let methods: Set<MethodDescriptor> = [
@@ -99,37 +96,19 @@ enum WriteHeaders {
     }
 
     private static func decoded(_ text: Substring) throws -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            if byte != UInt8(ascii: "%") {
-                bytes.append(byte)
-            } else if let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) {
-                bytes.append(high << 4 | low)
-            } else {
-                throw SpileError.invalid(
-                    "header \(metadata): two hex digits follow each % in \(FilePath.quoted(String(text)))",
-                    remedy: "write % itself as %25")
-            }
+        guard let bytes = PercentCoding.decoded(text) else {
+            throw SpileError.invalid(
+                "header \(metadata): two hex digits follow each % in \(FilePath.quoted(String(text)))",
+                remedy: "write % itself as %25")
         }
         guard let result = String(validating: bytes, as: UTF8.self) else {
             throw SpileError.invalid("header \(metadata): \(FilePath.quoted(String(text))) is not UTF-8")
         }
         return result
     }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
 }
 
 extension CommitKey {
     /// The header that names it in an answer.
-    var header: Metadata { [WriteHeaders.commit: .string(id.description)] }
+    var header: Metadata { [WriteTerms.Header.commit: .string(id.description)] }
 }

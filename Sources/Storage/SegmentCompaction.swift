@@ -22,7 +22,7 @@ struct SegmentCompaction {
         }
         // A whole new object takes the name: who reads the old one, or holds it by a hard link, keeps it as it was.
         try slots.objects.replace(SegmentFormat.name(id, sealed: true), size: size) { append in
-            var window = CompactionWindow()
+            var window = CompactionWindow(alignment: slots.objects.properties.alignment)
             window.place(SegmentFormat.headerSize) { SegmentFormat.writeHeader(id: id, to: $0) }
             for index in records.indices where records[index].kind != .dead {
                 try window.makeRoom(SegmentFormat.slotHeaderSize + Int(records[index].length), append)
@@ -63,21 +63,22 @@ struct SegmentCompaction {
 
 /// The part of a segment being written anew that is in memory: filled from its start, handed on in aligned pieces.
 private struct CompactionWindow {
-    private static let alignment = 4096
-    private static let size = SlotWriter.flushSize + SlotWriter.maximumPayload + (64 << 10)
-
-    private let buffer = AlignedBuffer(capacity: size)
+    /// Of the pieces, in bytes: what the object store likes best.
+    let alignment: Int
+    private let buffer = AlignedBuffer(capacity: SlotWriter.bufferSize)
     /// Segment offset of the buffer's first byte, and bytes in use.
     private var base = 0
     private var used = 0
+
+    init(alignment: Int) { self.alignment = alignment }
 
     /// Segment offset of what comes next.
     var position: Int { base + used }
 
     /// Hands bytes on until `count` more fit.
     mutating func makeRoom(_ count: Int, _ append: (UnsafeRawBufferPointer) throws -> Void) throws {
-        if used + count <= Self.size { return }
-        let whole = used / Self.alignment * Self.alignment
+        if used + count <= SlotWriter.bufferSize { return }
+        let whole = used / alignment * alignment
         try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]))
         let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[whole..<used])
         buffer.bytes.baseAddress!.copyMemory(from: rest.baseAddress!, byteCount: rest.count)
@@ -100,7 +101,7 @@ private struct CompactionWindow {
             place(piece.count) { $0.copyBytes(from: piece) }
             rest = rest.dropFirst(piece.count)
         }
-        let whole = used / Self.alignment * Self.alignment
+        let whole = used / alignment * alignment
         try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<whole]))
         try append(UnsafeRawBufferPointer(rebasing: buffer.bytes[whole..<used]))
     }

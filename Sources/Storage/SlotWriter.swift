@@ -45,7 +45,7 @@ package final class SlotWriter: @unchecked Sendable {
 
     deinit { disk.stop() }
 
-    private static let bufferSize = flushSize + maximumPayload + (64 << 10)
+    static let bufferSize = flushSize + maximumPayload + (64 << 10)
 
     // MARK: Appending
 

@@ -152,11 +152,10 @@ final class Committer: @unchecked Sendable {
                         principal: operation.principal)
                     operation.run(transaction, alone: batch.count == 1)
                     if operation.hasFailed {
-                        world.heads.drop(repos: transaction.touchedRepos)
-                        world.heads.dropDistances()
+                        world.heads.takeBack(repos: transaction.touchedRepos)
                     } else {
                         touched.formUnion(transaction.touchedRepos)
-                        operation.landing = transaction.landing.isEmpty ? nil : transaction.landing
+                        if !transaction.landing.isEmpty { operation.landing = transaction.landing }
                     }
                 }
                 if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }

@@ -16,6 +16,11 @@ package struct ContentCheck: Sendable {
         error = isUnchanged ? "" : try Self.firstCollision(store, base: base, root: root)
     }
 
+    /// Whether it is the check of these trees.
+    func isOf(_ base: Root, _ root: Root) -> Bool {
+        self.base.digest == base.digest && self.root.digest == root.digest
+    }
+
     private static func firstCollision(_ store: Store, base: Root, root: Root) throws -> String {
         var changes = store.diff(base, root, from: nil, upTo: nil, removals: false)
         var known = KnownDirectories()

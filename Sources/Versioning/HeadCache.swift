@@ -83,6 +83,12 @@ final class HeadCache: Sendable {
         }
     }
 
+    /// Forgets what a change noted that is not carried out after all: its commits are not there.
+    func takeBack(repos: Set<Int64>) {
+        drop(repos: repos)
+        if !repos.isEmpty { dropDistances() }
+    }
+
     /// Forgets what was counted along lineages: commits were taken out of one, or put back in.
     func dropDistances() { state.withLock { $0.distances = [:] } }
 

@@ -40,8 +40,8 @@ extension History {
     /// Makes what finishing `handle` needs of its trees, for ``HistoryTransaction/finishCommit``. Nil for what is not
     /// finished now, or without a look at its files: the transaction tells why, or it starts the commit itself. Blocks.
     package func prepareFinish(_ handle: CommitHandle, error: String) throws -> FinishPreparation? {
-        let activity = store.beginWriting()
         if !error.isEmpty { return nil }
+        let activity = store.beginWriting()
         let found = try read { catalog -> (commit: CommitRecord, base: Root, layered: [CommitRecord])? in
             guard let commit = try catalog.findCommit(handle), commit.isOpen, commit.layer == nil else { return nil }
             return (

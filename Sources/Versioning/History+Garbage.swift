@@ -40,7 +40,7 @@ extension History {
     private var leftovers: Int {
         let statistics = store.statistics()
         return statistics.recoveredSegments + statistics.spilledRuns + statistics.abandonedStreams
-            + discards.count
+            + discards.current
     }
 
     /// How many commits had been deleted when garbage was last collected.

@@ -158,8 +158,8 @@ extension History {
         return try files(of: parent, reading)
     }
 
-    /// The same, once a commit that is finishing is finished. An open one is read as it stands, unless it holds what no
-    /// commit may (`pfs.md` §1.7).
+    /// What ``files(_:datum:)`` gives, once a commit that is finishing is finished. An open one is read as it stands,
+    /// unless it holds what no commit may (`pfs.md` §1.7).
     package func settledFiles(_ handle: CommitHandle, datum: String = "") async throws -> CommitFiles {
         let files = try files(handle, datum: datum)
         if files.commit.isOpen && files.commit.finished == nil { try refuseCollisions(in: files.commit) }
@@ -169,9 +169,8 @@ extension History {
 
     private func refuseCollisions(in commit: CommitRecord) throws {
         let base = try read { try $0.inheritedRoot(from: commit.parent) }
-        let known = lastCheck.withLock { $0 }
-        var check = known
-        if known?.base.digest != base.digest || known?.root.digest != commit.root.digest {
+        var check = lastCheck.withLock { $0 }
+        if check?.isOf(base, commit.root) != true {
             check = try ContentCheck(store: store, base: base, root: commit.root)
             lastCheck.withLock { [check] in $0 = check }
         }

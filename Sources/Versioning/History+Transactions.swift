@@ -28,8 +28,7 @@ extension History {
                 }
             } catch let rehearsed as Rehearsed<(TransactionRecord, Result)> {
                 // What was noted of heads is of commits that are not there.
-                outer.heads.drop(repos: outer.touchedRepos)
-                outer.heads.dropDistances()
+                outer.heads.takeBack(repos: outer.touchedRepos)
                 outer.touchedRepos = []
                 try outer.catalog.put(rehearsed.outcome.0)
                 return rehearsed.outcome.1

@@ -9,7 +9,7 @@ struct TransactionWorld: Sendable {
     let clock: any Clock
     let randomness: any Randomness
     let heads: HeadCache
-    let discards: Discards
+    let discards: Counter
 }
 
 /// The versioned store: projects, repos, branches, commits and their files.
@@ -24,7 +24,8 @@ package final class History: Sendable {
     package let events: EventHub
     let catalog: any Catalog
     let heads = HeadCache()
-    let discards = Discards()
+    /// How often a commit that stays gave up files: was cleared, forgotten, or written again while it was open.
+    let discards = Counter()
     private let committer: Committer
     /// About group commit.
     package let figures = CommitterFigures()

@@ -38,9 +38,7 @@ extension HistoryTransaction {
 
     /// What is wrong with the content of a commit.
     private func check(_ commit: CommitRecord, over root: Root, _ checked: ContentCheck?) throws -> String {
-        if let checked, checked.base.digest == root.digest, checked.root.digest == commit.root.digest {
-            return checked.error
-        }
+        if let checked, checked.isOf(root, commit.root) { return checked.error }
         return try ContentCheck(store: store, base: root, root: commit.root).error
     }
 
@@ -51,7 +49,12 @@ extension HistoryTransaction {
         while let next = queue.popLast() {
             for child in try catalog.layered(over: next.sequence) {
                 let settled = try settle(child, prepared)
-                if settled.isFinishing && settled.layer == nil { queue.append(try markFinished(settled)) }
+                if settled.isFinishing && settled.layer == nil {
+                    queue.append(try markFinished(settled))
+                } else {
+                    try catalog.update(settled)
+                    touch(repo: settled.repo)
+                }
             }
         }
         return first
@@ -63,10 +66,7 @@ extension HistoryTransaction {
         commit.layer = nil
         try catalog.update(commit)
         touch(repo: commit.repo)
-        noteFinished(commit)
-        if let branch = try commit.branch.flatMap({ try catalog.branch(id: $0) }) {
-            finished.append((commit, branch.key))
-        }
+        noteFinished(commit, on: try commit.branch.flatMap { try catalog.branch(id: $0) }?.key)
         return commit
     }
 
@@ -86,28 +86,27 @@ extension HistoryTransaction {
             commit.layer = nil
             if commit.isFinishing { commit.error = try check(commit, over: inherited, nil) }
         }
-        try catalog.update(commit)
-        touch(repo: commit.repo)
         return commit
     }
 }
 
 extension CatalogReader {
-    /// The commits not finished yet that inherit from one that was not either: its children, and those below children
-    /// in error.
-    func layered(over sequence: Int64) throws -> [CommitRecord] {
+    /// The children of a commit, and on through those in error: whatever inherits from it, or would.
+    func heirs(of sequence: Int64) throws -> [CommitRecord] {
         var found: [CommitRecord] = []
         var queue = [sequence]
         while let next = queue.popLast() {
             for child in try childSequences(of: next) {
                 let commit = try knownCommit(child)
-                if commit.layer != nil {
-                    found.append(commit)
-                } else if commit.isFinished && !commit.error.isEmpty {
-                    queue.append(child)
-                }
+                found.append(commit)
+                if !commit.error.isEmpty { queue.append(child) }
             }
         }
         return found
+    }
+
+    /// The commits not finished yet that inherit from one that was not either.
+    func layered(over sequence: Int64) throws -> [CommitRecord] {
+        try heirs(of: sequence).filter { $0.layer != nil }
     }
 }

@@ -25,8 +25,7 @@ extension HistoryTransaction {
             repo: branch.repo, key: branch.key.repo.commit(id), branch: branch.id, parent: parent?.sequence,
             provenance: try heads(of: branch.provenance), origin: origin, description: content.description,
             started: now, finishing: isOpen ? nil : now, finished: isOpen || !isSettled ? nil : now,
-            error: content.error,
-            root: root, layer: isSettled ? nil : content.layer, createdBy: principal.name,
+            error: content.error, root: root, layer: isSettled ? nil : content.layer, createdBy: principal.name,
             metadata: content.metadata)
         do {
             commit.sequence = try catalog.insert(commit)
@@ -39,10 +38,7 @@ extension HistoryTransaction {
         // I3: the head moves in the same transaction as the row it names.
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
         moved[branch.id] = branch.key
-        if commit.isFinished {
-            finished.append((commit, branch.key))
-            noteFinished(commit)
-        }
+        if commit.isFinished { noteFinished(commit, on: branch.key) }
         try noteHead(commit, of: branch)
         return commit
     }

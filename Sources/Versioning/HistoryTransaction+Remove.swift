@@ -62,14 +62,9 @@ extension HistoryTransaction {
 
     /// Refuses where a commit after some in error would inherit from this one: an open one, or a new one on a branch.
     private func refuseNeededBase(_ commit: CommitRecord) throws {
-        var queue = try catalog.childSequences(of: commit.sequence)
-        while let sequence = queue.popLast() {
-            let child = try catalog.knownCommit(sequence)
-            let isNeeded = try !child.isFinished || (!child.error.isEmpty && !branches(at: child).isEmpty)
-            if isNeeded {
-                throw SpileError.domain("Forget Commit: \(child.key) inherits its files from \(commit.key)")
-            }
-            if !child.error.isEmpty { queue += try catalog.childSequences(of: sequence) }
+        for child in try catalog.heirs(of: commit.sequence)
+        where try !child.isFinished || (!child.error.isEmpty && !branches(at: child).isEmpty) {
+            throw SpileError.domain("Forget Commit: \(child.key) inherits its files from \(commit.key)")
         }
     }
 
@@ -145,17 +140,12 @@ extension HistoryTransaction {
     /// it, as the next commit of the branch would have done. `ids` go as well.
     private func refuseLoss(of commit: CommitRecord, keeping ids: Set<Int64>) throws {
         guard commit.error.isEmpty else { return }
-        var queue = try catalog.childSequences(of: commit.sequence)
-        while let sequence = queue.popLast() {
-            let child = try catalog.knownCommit(sequence)
-            if child.error.isEmpty { continue }
-            if try !ids.contains(sequence) && !branches(at: child).isEmpty {
-                throw SpileError.domain(
-                    "cannot squash commit \(commit.key), as that would cause data loss: its files would be gone after "
-                        + "\(child.key), the head of a branch, which is in error",
-                    remedy: "drop \(child.key) first, or write another commit")
-            }
-            queue += try catalog.childSequences(of: sequence)
+        for child in try catalog.heirs(of: commit.sequence)
+        where try !child.error.isEmpty && !ids.contains(child.sequence) && !branches(at: child).isEmpty {
+            throw SpileError.domain(
+                "cannot squash commit \(commit.key), as that would cause data loss: its files would be gone after "
+                    + "\(child.key), the head of a branch, which is in error",
+                remedy: "drop \(child.key) first, or write another commit")
         }
     }
 
@@ -167,16 +157,16 @@ extension HistoryTransaction {
             child.parent = commit.parent
             try catalog.update(child)
         }
-        let heads = try branches(at: commit)
+        let pointing = try branches(at: commit)
         // What a branch no longer holds may be written to it again.
-        for branch in heads { try catalog.deleteIdempotencyRecords(branch: branch.id, after: commit.parent ?? 0) }
-        if let parent = commit.parent, !heads.isEmpty, try catalog.knownCommit(parent).isForgotten {
-            throw SpileError.forgottenHead(commit.key)
-        }
+        for branch in pointing { try catalog.deleteIdempotencyRecords(branch: branch.id, after: commit.parent ?? 0) }
         if let parent = commit.parent {
-            for branch in heads { try catalog.setHead(branch: branch.id, to: parent, at: now) }
+            if !pointing.isEmpty, try catalog.knownCommit(parent).isForgotten {
+                throw SpileError.forgottenHead(commit.key)
+            }
+            for branch in pointing { try catalog.setHead(branch: branch.id, to: parent, at: now) }
         } else {
-            for branch in heads { try replaceHead(of: branch, &replacements) }
+            for branch in pointing { try replaceHead(of: branch, &replacements) }
         }
         try catalog.deleteCommit(sequence: commit.sequence)
         touch(repo: commit.repo)

@@ -31,12 +31,14 @@ package protocol LandingObserver: Sendable {
 extension HistoryTransaction {
     /// Notes the content of a write that a commit took up.
     func noteWritten(_ set: ChangeSet) {
+        guard case .launch = principal else { return }
         landing.files += set.count
         landing.bytes += Int(clamping: set.contentBytes)
     }
 
-    /// Notes a commit that was finished.
-    func noteFinished(_ commit: CommitRecord) {
+    /// Notes a commit that was finished, and the branch it was made on if that is still there.
+    func noteFinished(_ commit: CommitRecord, on branch: BranchKey?) {
+        if let branch { finished.append((commit, branch)) }
         guard case .launch(let pipeline, _) = principal, commit.error.isEmpty, commit.origin == .user,
             commit.key.repo == pipeline.repo(.user)
         else { return }

@@ -24,7 +24,8 @@ private struct Scene: Sendable {
             world: Supervisor.World(
                 clock: time, randomness: SeededRandomness(seed: 7), sha256: Self.digest,
                 sleep: { try await time.sleep($0) }),
-            watch: watch, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            secrets: NoSecrets(), watch: watch,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
     /// No hash, but different for different tokens.

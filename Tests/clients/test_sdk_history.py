@@ -7,25 +7,7 @@ import pytest
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs, transaction
 
-UNKNOWN = grpc.StatusCode.UNKNOWN
-NOT_FOUND = grpc.StatusCode.NOT_FOUND
-
-
-@pytest.fixture
-def client(server):
-    return Client(host=server.host, port=server.port)
-
-
-@pytest.fixture
-def make(client, fresh):
-    """Makes a repo and gives its branch `master`, which is not there yet."""
-
-    def make(word="repo"):
-        repo = pfs.Repo.from_uri(fresh(word))
-        client.pfs.create_repo(repo=repo)
-        return pfs.Branch(name="master", repo=repo)
-
-    return make
+from sdk_tools import NOT_FOUND, UNKNOWN, client, head, make  # noqa: F401
 
 
 @pytest.fixture
@@ -42,10 +24,6 @@ def put(client, branch, path="/x", data=b"1") -> pfs.Commit:
     with client.pfs.commit(branch=branch) as commit:
         commit.put_file_from_bytes(path=path, data=data)
     return commit
-
-
-def head(client, branch) -> pfs.Commit:
-    return client.pfs.inspect_branch(branch=branch).head
 
 
 def refused(code, text):

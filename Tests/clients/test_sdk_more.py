@@ -2,23 +2,13 @@
 
 import grpc
 import pytest
-from pachyderm_sdk import Client
 from pachyderm_sdk.api import metadata, pfs, pps
 from pachyderm_sdk.api.taskapi import Group
 
+from sdk_tools import NOBODY, client, connect  # noqa: F401
 from web import Web, certificate
 
 MIB = 1024 * 1024
-NOBODY = "0123456789ab4cdef0123456789abcde"
-
-
-def connect(server) -> Client:
-    return Client(host=server.host, port=server.port)
-
-
-@pytest.fixture
-def client(server):
-    return connect(server)
 
 
 @pytest.fixture

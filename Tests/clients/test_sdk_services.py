@@ -7,7 +7,7 @@ import sys
 import pytest
 from pachyderm_sdk.api import pps
 
-from sdk_tools import DOMAIN, INVALID, client, connect, fails  # noqa: F401
+from sdk_tools import DOMAIN, INVALID, client, fails  # noqa: F401
 
 # Serves one word on the port of its environment, for ever.
 CODE = """

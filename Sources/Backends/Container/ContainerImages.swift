@@ -28,9 +28,8 @@ struct ContainerImages {
     private func environment(of name: String) async throws -> [String]? {
         let arguments = ["image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", name]
         let answer = try await tool.ask(arguments)
-        if answer.status == 0 { return answer.output.filter { !$0.isEmpty } }
-        let said = answer.errors.joined(separator: " ").lowercased()
-        if said.contains("no such") || said.contains("not known") { return nil }
+        if answer.succeeded { return answer.output.filter { !$0.isEmpty } }
+        if answer.saysMissing { return nil }
         throw ContainerFault.error(of: "image inspect \(name)", answer.errors, program: tool.program)
     }
 

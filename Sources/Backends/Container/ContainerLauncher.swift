@@ -56,7 +56,7 @@ package final class ContainerLauncher: Launcher {
                 tool: toolBinary, imageEnvironment: found.environment)
             return try await launch(plan)
         } catch {
-            Self.removeTree(folder)
+            try? await BlockingThread.run { PosixFiles.removeTree(folder) }
             throw error
         }
     }
@@ -121,20 +121,11 @@ package final class ContainerLauncher: Launcher {
             chmod(path, file.mode | owners >> 3 | owners >> 6)
         }
         chmod(folder + "/files", 0o755)
-        // One secret may be wanted at several places.
-        for (name, files) in Dictionary(order.secretFiles.map { ($0.secret, $0.files) }, uniquingKeysWith: { $1 }) {
-            let place = folder + "/secrets/" + name
-            try PosixFiles.makeFolder(place)
-            chmod(place, 0o755)
-            for file in files {
-                try PosixFiles.write(file.bytes, to: place + "/" + file.name, mode: 0o444)
-                chmod(place + "/" + file.name, 0o444)
-            }
-        }
+        try SecretFolders.lay(order.secretFiles, in: folder, folderMode: 0o755, fileMode: 0o444)
     }
 
     private func launch(_ plan: ContainerPlan) async throws -> LaunchHandle {
-        let variables = plan.environment.lines.map { $0 + "\n" }.joined()
+        let variables = plan.lines.map { $0 + "\n" }.joined()
         try await BlockingThread.run {
             try PosixFiles.write(Array(variables.utf8), to: plan.environmentFile, mode: 0o600)
         }
@@ -168,7 +159,7 @@ package final class ContainerLauncher: Launcher {
         lines.release()
         let handle = LaunchHandle(container)
         let run = ContainerRun(container: container, tool: tool, lines: lines) {
-            try? await BlockingThread.run { Self.removeTree(plan.folder) }
+            try? await BlockingThread.run { PosixFiles.removeTree(plan.folder) }
         }
         runs.withLock { $0[handle] = run }
         run.start(attachment)
@@ -231,6 +222,4 @@ package final class ContainerLauncher: Launcher {
     private static func isContainer(_ handle: LaunchHandle) -> Bool {
         handle.text.utf8.count == 64 && handle.text.allSatisfy(\.isHexDigit)
     }
-
-    private static func removeTree(_ folder: String) { PosixFiles.removeTree(folder) }
 }

@@ -30,19 +30,25 @@ struct ContainerPlan {
     var secrets: String { folder + "/secrets" }
     var input: String { folder + "/input" }
 
-    /// Lines for the environment file, and the variables that such a file cannot hold.
-    ///
-    /// A file, because arguments can be read by every user of the machine while the command runs, and tokens are among
-    /// the variables. The file has one plain line for each: values with line ends or with marks that one of the tools
-    /// may read as more than themselves go as arguments.
-    var environment: (lines: [String], others: [String]) {
+    /// Lines for the environment file. A file, because arguments can be read by every user of the machine while the
+    /// command runs, and tokens are among the variables.
+    var lines: [String] { variables.filter { Self.isPlain($0.name, $0.value) }.map { "\($0.name)=\($0.value)" } }
+
+    /// Variables that no line of a file can hold: values with line ends or with marks that one of the tools may read as
+    /// more than themselves. Those that mean nothing to the command itself are passed on from its environment.
+    var others: [(name: String, text: String, isPassed: Bool)] {
+        variables.filter { !Self.isPlain($0.name, $0.value) }.map { name, value in
+            let isOwn = Self.ownVariables.contains { name.hasPrefix($0) }
+            return (name, "\(name)=\(value)", !isOwn && !name.isEmpty)
+        }
+    }
+
+    private var variables: [(name: String, value: String)] {
         var variables = image.environment + order.secretFiles.map { ($0.variable, $0.path) }
         let path = variables.last { $0.name == "PATH" }?.value ?? imagePath
         variables.removeAll { $0.name == "PATH" }
         variables.append(("PATH", path + ":" + Self.toolFolder))
-        variables += order.fileVariables.map { ($0.name, Self.fileFolder + "/" + $0.path) }
-        let all = variables.map { (isPlain: Self.isPlain($0.name, $0.value), text: "\($0.name)=\($0.value)") }
-        return (all.filter(\.isPlain).map(\.text), all.filter { !$0.isPlain }.map(\.text))
+        return variables + order.fileVariables.map { ($0.name, Self.fileFolder + "/" + $0.path) }
     }
 
     private var imagePath: String {
@@ -51,15 +57,10 @@ struct ContainerPlan {
     }
 
     private static func isPlain(_ name: String, _ value: String) -> Bool {
-        let isName = !name.isEmpty && name.utf8.allSatisfy { $0 == 95 || isAlphanumeric($0) }
+        let isName = !name.isEmpty && name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || NameRules.isAlphanumeric($0) }
         let marks: Set<UInt8> = Set("\"'\\#$`*\n\r\t".utf8)
         return isName && value.first != " " && value.last != " "
             && value.utf8.allSatisfy { $0 >= 0x20 && !marks.contains($0) }
-    }
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
-            || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
     }
 
     /// What follows the tool's name to create the container.
@@ -112,16 +113,6 @@ struct ContainerPlan {
         guard text.contains(",") || text.contains("\"") else { return text }
         let parts = text.split(separator: "\"", omittingEmptySubsequences: false)
         return "\"\(parts.joined(separator: "\"\""))\""
-    }
-
-    /// Variables that no line of a file can hold. Those that mean nothing to the command itself are passed on from its
-    /// environment: arguments can be read by every user of the machine.
-    var others: [(name: String, text: String, isPassed: Bool)] {
-        environment.others.map { text in
-            let name = String(text.prefix { $0 != "=" })
-            let isOwn = Self.ownVariables.contains { name.hasPrefix($0) }
-            return (name, text, !isOwn && !name.isEmpty)
-        }
     }
 
     /// What begins so changes how the command works.

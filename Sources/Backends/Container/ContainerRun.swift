@@ -3,19 +3,13 @@ import Synchronization
 
 /// A container under watch: a process of the tool is attached to it, and its end is asked after when that one is gone.
 final class ContainerRun: Sendable {
-    /// Guarded by the lock around it.
-    private struct State {
-        var exit: LaunchExit?
-        var isTerminated = false
-        var waiters: [CheckedContinuation<LaunchExit, Never>] = []
-    }
-
     let container: String
     private let tool: ContainerTool
     private let lines: HeldLines
     /// Runs when the container is gone, before anybody is told.
     private let cleanUp: @Sendable () async -> Void
-    private let state = Mutex(State())
+    private let isTerminated = Mutex(false)
+    private let ending = LaunchEnding()
 
     init(
         container: String, tool: ContainerTool, lines: HeldLines, cleanUp: @escaping @Sendable () async -> Void
@@ -26,28 +20,20 @@ final class ContainerRun: Sendable {
         self.cleanUp = cleanUp
     }
 
-    var isOver: Bool { state.withLock { $0.exit != nil } }
+    var isOver: Bool { ending.isOver }
 
     /// Watches until the container has ended; `attachment` is the tool's process that reads what it prints.
     func start(_ attachment: ProcessRun) { Task { await follow(attachment) } }
 
     /// Waits until nothing of the run is left.
-    func end() async -> LaunchExit {
-        await withCheckedContinuation { continuation in
-            let exit = state.withLock { state -> LaunchExit? in
-                if state.exit == nil { state.waiters.append(continuation) }
-                return state.exit
-            }
-            if let exit { continuation.resume(returning: exit) }
-        }
-    }
+    func end() async -> LaunchExit { await ending.value() }
 
     /// SIGTERM, then SIGKILL after `grace` seconds; returns when nothing is left. May be called by several at a time:
     /// the shortest grace counts.
     func stop(grace: Double) async {
-        let isFirst = state.withLock { state in
-            defer { state.isTerminated = true }
-            return !state.isTerminated
+        let isFirst = isTerminated.withLock { isTerminated in
+            defer { isTerminated = true }
+            return !isTerminated
         }
         if grace > 0, isFirst, !isOver { await signal("TERM") }
         // Not a child task: it has to wait out the grace also where the caller has been cancelled.
@@ -95,20 +81,11 @@ final class ContainerRun: Sendable {
         _ = try? await tool.ask(["rm", "--force", "--volumes", container])
         await cleanUp()
         lines.release()
-        conclude(exit)
+        ending.conclude(exit)
     }
 
     private static let outOfMemory = LaunchOutput(
         stream: .standardError, line: "the container was ended because it used more than resource_limits.memory")
-
-    private func conclude(_ exit: LaunchExit) {
-        let waiters = state.withLock { state in
-            state.exit = exit
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(returning: exit) }
-    }
 }
 
 /// What the engine says of a container.
@@ -123,9 +100,8 @@ struct ContainerState {
     init?(of container: String, tool: ContainerTool) async throws {
         let format = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.StartedAt}}"
         let answer = try await tool.ask(["container", "inspect", "--format", format, container])
-        if answer.status != 0 {
-            let said = answer.errors.joined(separator: " ").lowercased()
-            if said.contains("no such") || said.contains("not known") { return nil }
+        if answer.saysMissing { return nil }
+        guard answer.succeeded else {
             throw ContainerFault.error(of: "inspect", answer.errors, program: tool.program)
         }
         let words = answer.output.first?.split(separator: " ").map(String.init) ?? []

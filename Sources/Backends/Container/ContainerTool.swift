@@ -14,11 +14,17 @@ import Synchronization
 final class ContainerTool: Sendable {
     enum Flavour: Sendable { case podman, docker }
 
-    /// What a command printed, and its exit status; a signal's number counts as 128 more.
+    /// What a command printed, and whether it ended with status 0.
     struct Answer: Sendable {
-        var status: Int32
+        var succeeded: Bool
         var output: [String]
         var errors: [String]
+
+        /// Whether the engine knows nothing of the name it was asked for.
+        var saysMissing: Bool {
+            let said = errors.joined(separator: " ").lowercased()
+            return !succeeded && (said.contains("no such") || said.contains("not known"))
+        }
     }
 
     let program: String
@@ -27,7 +33,7 @@ final class ContainerTool: Sendable {
     private let known = Mutex<Flavour?>(nil)
 
     /// Seconds that a command may take which does no more than talk to the engine.
-    static let patience = 120.0
+    private static let patience = 120.0
     private static let keptLines = 1000
 
     init(program: String, environment: [String: String]) {
@@ -63,30 +69,26 @@ final class ContainerTool: Sendable {
         return flavour
     }
 
-    /// Runs a command to its end and returns what it said, whatever its status. After `limit` seconds it is killed.
+    /// Runs a command to its end and returns what it said, whatever its status. One that takes too long is killed.
     /// `variables` are added to the command's environment.
-    func ask(
-        _ arguments: [String], variables: [String] = [], limit: Double = patience
-    ) async throws -> Answer {
+    func ask(_ arguments: [String], variables: [String] = []) async throws -> Answer {
         let lines = ToolLines(limit: Self.keptLines)
         let run = try await spawn(arguments, variables: variables) { lines.add($0) }
         // Not a child task: it has to tell the time also where the caller has been cancelled.
         let timer = Task {
-            try await Task.sleep(for: .seconds(limit))
+            try await Task.sleep(for: .seconds(Self.patience))
             run.requestStop(grace: 0)
         }
         let exit = await run.end()
         timer.cancel()
-        return Answer(status: Self.status(exit), output: lines[.standardOutput], errors: lines[.standardError])
+        return Answer(
+            succeeded: exit == .exited(code: 0), output: lines[.standardOutput], errors: lines[.standardError])
     }
 
     /// Runs a command to its end and throws what it said if it failed.
-    @discardableResult
-    func command(
-        _ arguments: [String], variables: [String] = [], limit: Double = patience
-    ) async throws -> Answer {
-        let answer = try await ask(arguments, variables: variables, limit: limit)
-        guard answer.status == 0 else { throw ContainerFault.error(of: arguments[0], answer.errors, program: program) }
+    func command(_ arguments: [String], variables: [String] = []) async throws -> Answer {
+        let answer = try await ask(arguments, variables: variables)
+        guard answer.succeeded else { throw ContainerFault.error(of: arguments[0], answer.errors, program: program) }
         return answer
     }
 
@@ -97,19 +99,13 @@ final class ContainerTool: Sendable {
     ) async throws -> ProcessRun {
         let (program, environment) = (program, environment + variables)
         return try await BlockingThread.run {
-            try ProcessRun.begin(
+            let run = try ProcessRun.begin(
                 ProcessSpawner(
                     program: program, arguments: [program] + arguments, environment: environment, folder: "/",
                     user: nil, inputPath: input, outputFile: -1, errorFile: -1),
                 deliver: deliver)
-        }
-    }
-
-    private static func status(_ exit: LaunchExit) -> Int32 {
-        switch exit {
-        case .exited(let code): code
-        case .signalled(let number): 128 + number
-        case .unknown: -1
+            run.start()
+            return run
         }
     }
 }
@@ -128,44 +124,4 @@ final class ToolLines: Sendable {
     }
 
     subscript(stream: LaunchOutput.Stream) -> [String] { kept.withLock { $0[stream] ?? [] } }
-}
-
-extension ProcessRun {
-    /// Starts `spawner`'s program with its output in pipes, and watches it. To be called on a thread that may block.
-    static func begin(
-        _ spawner: ProcessSpawner, deliver: @escaping @Sendable (LaunchOutput) -> Void
-    ) throws -> ProcessRun {
-        let output = try PipeEnds()
-        let errors = try PipeEnds()
-        var spawner = spawner
-        (spawner.outputFile, spawner.errorFile) = (output.write, errors.write)
-        let number = try spawner.spawn()
-        guard let identity = ProcessIdentity(child: number) else {
-            throw SpileError(.internal, "process \(number) cannot be seen in /proc")
-        }
-        // Readers see the end of a stream only when nobody holds the writing end: ours goes with `output` and `errors`.
-        let run = try ProcessRun(
-            identity: identity, output: output.takeRead(), errors: errors.takeRead(), deliver: deliver, cleanUp: {})
-        run.start()
-        return run
-    }
-}
-
-/// The two ends of a pipe: what nobody has taken is closed with this.
-private final class PipeEnds {
-    private var read: Int32
-    let write: Int32
-
-    init() throws { (read, write) = try ProcessRun.makePipe() }
-
-    deinit {
-        if read >= 0 { close(read) }
-        close(write)
-    }
-
-    /// The reader's end, which is the caller's to close from now on.
-    func takeRead() -> Int32 {
-        defer { read = -1 }
-        return read
-    }
 }

@@ -142,31 +142,11 @@ package final class ProcessLauncher: Launcher {
         variables += SecretFolders.variables(order.secretFiles, in: folder)
         variables.append((Self.folderVariable, folder))
         let path = order.environment.last { $0.name == "PATH" }?.value ?? ""
-        let (outputRead, outputWrite) = try ProcessRun.makePipe()
-        let (errorsRead, errorsWrite) = try ProcessRun.makePipe()
-        defer {
-            close(outputWrite)
-            close(errorsWrite)
-        }
-        do {
-            let spawner = ProcessSpawner(
-                program: try ProcessSpawner.find(command, path: path), arguments: order.command,
-                environment: variables.map { "\($0.name)=\($0.value)" }, folder: start, user: user,
-                inputPath: order.standardInput.isEmpty ? "/dev/null" : folder + "/input",
-                outputFile: outputWrite, errorFile: errorsWrite)
-            let number = try spawner.spawn()
-            guard let identity = ProcessIdentity(child: number) else {
-                kill(-number, SIGKILL)
-                throw SpileError(.internal, "process \(number) cannot be seen in /proc")
-            }
-            return try ProcessRun(
-                identity: identity, output: outputRead, errors: errorsRead, deliver: order.output,
-                cleanUp: { Self.cleanUp(folder) })
-        } catch {
-            close(outputRead)
-            close(errorsRead)
-            throw error
-        }
+        let spawner = ProcessSpawner(
+            program: try ProcessSpawner.find(command, path: path), arguments: order.command,
+            environment: variables.map { "\($0.name)=\($0.value)" }, folder: start, user: user,
+            inputPath: order.standardInput.isEmpty ? "/dev/null" : folder + "/input", outputFile: -1, errorFile: -1)
+        return try ProcessRun.begin(spawner, deliver: order.output, cleanUp: { Self.cleanUp(folder) })
     }
 
     /// Ends what is left of a run, also outside of its group, and removes the private folder. Killed processes take a

@@ -21,8 +21,8 @@ final class ProcessRun: Sendable {
         var hasLeaderEnded = false
         /// The shortest grace asked for since the loop last looked.
         var stopGrace: Double?
-        var exit: LaunchExit?
-        var waiters: [CheckedContinuation<LaunchExit, Never>] = []
+        /// Whether the pipe that wakes the loop is gone.
+        var isClosed = false
     }
 
     let identity: ProcessIdentity
@@ -35,6 +35,7 @@ final class ProcessRun: Sendable {
     /// Runs when nothing of the run is left, before anybody is told.
     private let cleanUp: @Sendable () -> Void
     private let state = Mutex(State())
+    private let ending = LaunchEnding()
 
     init(
         identity: ProcessIdentity, output: Int32, errors: Int32,
@@ -59,28 +60,20 @@ final class ProcessRun: Sendable {
         BlockingThread.start { self.watch() }
     }
 
-    var isOver: Bool { state.withLock { $0.exit != nil } }
+    var isOver: Bool { ending.isOver }
 
     /// Waits until nothing of the run is left.
-    func end() async -> LaunchExit {
-        await withCheckedContinuation { continuation in
-            let exit = state.withLock { state -> LaunchExit? in
-                if state.exit == nil { state.waiters.append(continuation) }
-                return state.exit
-            }
-            if let exit { continuation.resume(returning: exit) }
-        }
-    }
+    func end() async -> LaunchExit { await ending.value() }
 
     func requestStop(grace: Double) {
         state.withLock { state in
-            guard state.exit == nil else { return }
+            guard !state.isClosed else { return }
             state.stopGrace = min(state.stopGrace ?? .infinity, grace)
             wake()
         }
     }
 
-    /// Only under the lock and before the exit is known: then the pipe is open.
+    /// Only under the lock and before the pipe is closed.
     private func wake() {
         var byte: UInt8 = 0
         _ = write(wakeWrite, &byte, 1)
@@ -180,13 +173,11 @@ final class ProcessRun: Sendable {
         let exit: LaunchExit =
             status & 0x7f == 0 ? .exited(code: status >> 8 & 0xff) : .signalled(number: status & 0x7f)
         cleanUp()
-        let waiters = state.withLock { state in
-            state.exit = exit
+        state.withLock { state in
+            state.isClosed = true
             close(wakeRead)
             close(wakeWrite)
-            defer { state.waiters = [] }
-            return state.waiters
         }
-        for waiter in waiters { waiter.resume(returning: exit) }
+        ending.conclude(exit)
     }
 }

@@ -6,18 +6,24 @@ import Core
     import Musl
 #endif
 
-/// Secrets of a launch as files of its private folder: `secrets/<name>/<key>`, mode 0400, gone with the folder.
+/// Secrets of a launch as files of its private folder: `secrets/<name>/<key>`, gone with the folder.
 enum SecretFolders {
-    /// To be called once the private folder is closed to others (mode 0700).
-    static func lay(_ mounts: [LaunchMount], in folder: String, user: UserIdentity?) throws {
+    /// To be called once the private folder is closed to others (mode 0700). The modes hold whatever the umask is.
+    static func lay(
+        _ mounts: [LaunchMount], in folder: String, folderMode: UInt32 = 0o700, fileMode: UInt32 = 0o400,
+        user: UserIdentity? = nil
+    ) throws {
         if mounts.isEmpty { return }
         var paths = [folder + "/secrets"]
+        // One secret may be wanted at several places.
         for (name, files) in Dictionary(mounts.map { ($0.secret, $0.files) }, uniquingKeysWith: { $1 }) {
             paths.append(folder + "/secrets/" + name)
-            try PosixFiles.makeFolder(paths[paths.count - 1], mode: 0o700)
+            try PosixFiles.makeFolder(paths[paths.count - 1])
+            chmod(paths[paths.count - 1], folderMode)
             for file in files {
                 let path = "\(folder)/secrets/\(name)/\(file.name)"
-                try PosixFiles.write(file.bytes, to: path, mode: 0o400)
+                try PosixFiles.write(file.bytes, to: path, mode: fileMode)
+                chmod(path, fileMode)
                 paths.append(path)
             }
         }

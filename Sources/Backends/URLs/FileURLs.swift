@@ -97,21 +97,8 @@ struct FileURLs: Sendable {
         return FilePath.clean(path)
     }
 
-    /// `%` and two hex digits stand for a byte; nil where that gives no UTF-8.
+    /// Nil where that gives no UTF-8.
     private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
+        PercentCoding.decoded(text).flatMap { String(validating: $0, as: UTF8.self) }
     }
 }

@@ -1,5 +1,5 @@
 /// What a repeated call would do again. The same key means something else for each.
-package enum KeyedOperation: Int, Sendable, CaseIterable {
+package enum KeyedOperation: Int, Sendable {
     /// Files were written: to a commit of their own, or to an open one.
     case write = 1
     case start = 2

@@ -153,15 +153,3 @@ package struct LaunchSecrets: Sendable {
     package var mounts: [LaunchMount] = []
     package init() {}
 }
-
-/// A source for supervisors without a catalog: whoever wants a secret is told that it is missing.
-package struct NoSecrets: SecretSource {
-    package init() {}
-
-    package func open(_ wanted: [SecretSpec]) throws -> LaunchSecrets {
-        guard let first = wanted.first else { return LaunchSecrets() }
-        throw SpileError(.failedPrecondition, "missing secret \(first.name), which transform.secrets names")
-    }
-
-    package func registryConfig(_ names: [String]) throws -> [UInt8] { [] }
-}

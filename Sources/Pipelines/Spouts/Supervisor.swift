@@ -64,7 +64,7 @@ package final class Supervisor: Sendable {
 
     package init(
         ledger: any SpoutLedger, launcher: any Launcher, ports: any ServicePorts, logs: LogStore, options: Options,
-        world: World, secrets: any SecretSource = NoSecrets(), watch: SpoutWatch? = nil, logger: Logger
+        world: World, secrets: any SecretSource, watch: SpoutWatch? = nil, logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher

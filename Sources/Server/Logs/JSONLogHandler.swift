@@ -4,7 +4,7 @@ import Logging
 import Synchronization
 
 /// In which form the server writes its log.
-package enum LogFormat: String, Sendable, CaseIterable {
+package enum LogFormat: String, Sendable {
     /// Lines for people.
     case text
     /// One JSON object a line, for programs: time, level, label, message, metadata.

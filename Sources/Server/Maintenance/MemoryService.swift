@@ -9,11 +9,16 @@ struct MemoryService: Service {
     /// Resident bytes below which nothing is done.
     private static let threshold = 160 << 20
 
+    /// Trimming takes its time.
+    let executor: IOExecutor
+
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while true {
                 do { try await Task.sleep(for: Self.pause) } catch { return }
-                if Self.resident > Self.threshold { spile_trim_allocator() }
+                await withTaskExecutorPreference(executor) {
+                    if Self.resident > Self.threshold { spile_trim_allocator() }
+                }
             }
         }
     }

@@ -74,14 +74,9 @@ struct CallSpan: Sendable {
 
     /// Runs what ends the call.
     func ending<Result>(_ body: () async throws -> Result) async throws -> Result {
-        do {
-            let result = try await body()
-            end(nil)
-            return result
-        } catch {
-            end(error)
-            throw error
-        }
+        let result = try await preparing(body)
+        end(nil)
+        return result
     }
 
     /// Runs what comes before the answer of a call that goes on: only a failure ends it.

@@ -1,3 +1,4 @@
+import Core
 import GRPCCore
 
 /// The metadata every call of a command carries (`contract/cli.md` §2.2).
@@ -10,15 +11,9 @@ struct CallHeaders: ClientInterceptor {
 
     /// An argument line as a header value: at most 1 KiB of printable ASCII, everything else percent-encoded.
     static func commandText(_ arguments: [String]) -> String {
-        var text = ""
-        for byte in arguments.joined(separator: " ").utf8.prefix(1024) {
-            if (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "%") {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
+        PercentCoding.encoded(arguments.joined(separator: " ").utf8.prefix(1024)) {
+            (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "%")
         }
-        return text
     }
 
     var metadata: Metadata {

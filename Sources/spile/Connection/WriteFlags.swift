@@ -19,7 +19,7 @@ struct WriteFlags: Equatable, Sendable {
             }
             let key = Self.encoded(String(pair[..<mark]))
             let value = Self.encoded(String(pair[pair.index(after: mark)...]))
-            headers.addString("\(key)=\(value)", forKey: "spile-commit-metadata")
+            headers.addString("\(key)=\(value)", forKey: WriteTerms.Header.metadata)
         }
         // Servers end the connection over headers of more than 16 KiB, and the others need room, too.
         let size = headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.encoded().utf8.count + 32 }
@@ -32,11 +32,11 @@ struct WriteFlags: Equatable, Sendable {
             do { try WriteTerms.checkKey(idempotencyKey) } catch {
                 throw Failure("--idempotency-key: \(error.message)")
             }
-            headers.addString(idempotencyKey, forKey: "spile-idempotency-key")
+            headers.addString(idempotencyKey, forKey: WriteTerms.Header.key)
         }
         if let expectedHead {
             do { _ = try ExpectedHead(expectedHead) } catch { throw Failure("--expected-head: \(error.description)") }
-            headers.addString(expectedHead.isEmpty ? "none" : expectedHead, forKey: "spile-expected-head")
+            headers.addString(expectedHead.isEmpty ? "none" : expectedHead, forKey: WriteTerms.Header.expectedHead)
         }
         return headers
     }
@@ -45,17 +45,7 @@ struct WriteFlags: Equatable, Sendable {
 
     /// As a header may hold it: letters, digits and a few marks as they are, everything else percent-encoded.
     static func encoded(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "/"), UInt8(ascii: ":"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return result
+        PercentCoding.encoded(text.utf8) { NameRules.isAlphanumeric($0) || "-_./:".utf8.contains($0) }
     }
 }
 
