@@ -63,7 +63,10 @@ final class CrashLedger: Sendable {
     /// Something that must not be, whenever it is seen.
     func report(_ what: String) { state.withLock { $0.unexpected.append(what) } }
 
-    func failed(_ error: any Error) { state.withLock { if !$0.isKilled { $0.unexpected.append("\(error)") } } }
+    func failed(_ error: any Error) {
+        let cause = (error as? RPCError)?.cause.map { ", because of \($0)" } ?? ""
+        state.withLock { if !$0.isKilled { $0.unexpected.append("\(ContinuousClock.now): \(error)\(cause)") } }
+    }
 
     func writerLeft() {
         let left = state.withLock { state in

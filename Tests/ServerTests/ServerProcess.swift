@@ -41,18 +41,24 @@ final class ServerProcess: Sendable {
         let limits = MethodConfig(
             names: [MethodConfig.Name(service: "")], maxRequestMessageBytes: 64 << 20,
             maxResponseMessageBytes: 64 << 20)
+        // While a connection cannot write, the client's HTTP/2 library widens the window it reads with once for each
+        // frame that comes in. Where the window is large and frames are small that passes what the protocol allows,
+        // and the client ends the connection.
+        let config = Transport.Config.defaults { $0.http2.targetWindowSize = 256 << 10 }
         return GRPCClient(
             transport: try Transport(
-                target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext,
+                target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext, config: config,
                 serviceConfig: ServiceConfig(methodConfig: [limits])))
     }
 
-    /// Ends it at once, as a crash would.
-    func crash() async {
+    /// Ends it at once, as a crash would. Gives how it ended: it may not have waited for this.
+    @discardableResult
+    func crash() async -> Ending {
         program.signal(SIGKILL)
-        _ = await program.ending()
+        let ending = await program.ending()
         client.beginGracefulShutdown()
         connections.cancel()
+        return ending
     }
 
     /// Asks it to end and waits until it has.
