@@ -14,6 +14,7 @@ final class Assembly: Sendable {
     let history: History
     let logger: Logger
     let supervisor: Supervisor
+    let jobWatch: JobWatch
     let logs: LogStore
     let triggers: TriggerTimer
     let urls: URLFetcher
@@ -76,6 +77,7 @@ final class Assembly: Sendable {
         self.supervisor = supervisor
         self.secrets = secrets
         pipelines = PipelineManager(history: history) { supervisor.changed($0) }
+        jobWatch = JobWatch(history: history, changed: { supervisor.changed($0) }, logger: logger)
     }
 
     /// Where running code finds this server once it listens on `port`.

@@ -117,7 +117,11 @@ private struct SpoutService: Service {
     func run() async throws {
         guard let (_, port) = await transport.reachable() else { return }
         await withGracefulShutdownHandler {
-            await assembly.supervisor.run(at: assembly.launchSite(port: port))
+            await withDiscardingTaskGroup { group in
+                group.addTask { await assembly.jobWatch.run() }
+                await assembly.supervisor.run(at: assembly.launchSite(port: port))
+                group.cancelAll()
+            }
         } onGracefulShutdown: {
             assembly.supervisor.shutDown()
         }

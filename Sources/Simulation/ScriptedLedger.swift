@@ -9,6 +9,7 @@ package final class ScriptedLedger: SpoutLedger {
         var pipelines: [PipelineKey: PipelineRecord] = [:]
         var launches: [PipelineKey: LaunchRecord] = [:]
         var positions: [PipelineKey: SpoutPosition] = [:]
+        var jobs: [PipelineKey: CommitID] = [:]
     }
 
     private let state = Mutex(State())
@@ -32,8 +33,15 @@ package final class ScriptedLedger: SpoutLedger {
     package func pipeline(_ key: PipelineKey) throws -> PipelineRecord? { state.withLock { $0.pipelines[key] } }
     package func failures(of key: PipelineKey) throws -> Int64 { state.withLock { $0.launches[key]?.failures ?? 0 } }
 
+    package func nextJob(of pipeline: PipelineRecord) throws -> CommitID? {
+        state.withLock { $0.jobs[pipeline.key] }
+    }
+
+    /// What a service shall serve from now on.
+    package func setJob(of key: PipelineKey, to job: CommitID?) { state.withLock { $0.jobs[key] = job } }
+
     package func beginLaunch(
-        of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
+        of key: PipelineKey, version: Int64, job: CommitID?, tokenHash: Digest, failures: Int64
     ) async throws -> (pipeline: PipelineRecord, epoch: Int64) {
         try state.withLock { state in
             guard let pipeline = state.pipelines[key], pipeline.version == version, !pipeline.stopped else {

@@ -19,6 +19,8 @@ package final class EventHub: Sendable {
 
     /// Stands for the triggers of all branches, where a repo's number does for a repo: no repo has it.
     static let triggers: Int64 = 0
+    /// Stands for the jobs of all pipelines: one was made or has changed, or what one waits for is finished.
+    package static let jobs: Int64 = -1
 
     private let state = Mutex(State())
 

@@ -66,6 +66,8 @@ extension HistoryTransaction {
         commit.layer = nil
         try catalog.update(commit)
         touch(repo: commit.repo)
+        try closeJob(of: commit)
+        touchedRepos.insert(EventHub.jobs)
         noteFinished(commit, on: try commit.branch.flatMap { try catalog.branch(id: $0) }?.key)
         return commit
     }

@@ -39,6 +39,7 @@ extension HistoryTransaction {
         try catalog.setHead(branch: branch.id, to: commit.sequence, at: now)
         moved[branch.id] = branch.key
         if commit.isFinished { noteFinished(commit, on: branch.key) }
+        if isOpen, origin == .auto, branch.key.repo.type == .user { opened[commit.sequence] = branch.key }
         try noteHead(commit, of: branch)
         return commit
     }
@@ -62,6 +63,7 @@ extension HistoryTransaction {
                 try catalog.directSubvenance(branch: branch.id).isEmpty
                     && catalog.triggeredBranches(repo: branch.repo).isEmpty
             }
+        if !isLeaf { touchedRepos.insert(EventHub.jobs) }
         var branch = branch
         branch.head = commit.sequence
         branch.updatedAt = now

@@ -168,6 +168,7 @@ extension HistoryTransaction {
         } else {
             for branch in pointing { try replaceHead(of: branch, &replacements) }
         }
+        try loseJob(of: commit)
         try catalog.deleteCommit(sequence: commit.sequence)
         touch(repo: commit.repo)
     }

@@ -24,6 +24,8 @@ package final class HistoryTransaction {
     /// Branches whose head moved, and those whose provenance changed: what derives from them follows.
     var moved: [Int64: BranchKey] = [:]
     var derivedAnew: Set<Int64> = []
+    /// Commits that were opened here because of what their branches derive from, with the branches.
+    var opened: [Int64: BranchKey] = [:]
     /// Commits that were finished here, with the branch each was made on.
     var finished: [(commit: CommitRecord, branch: BranchKey)] = []
     /// What a launch brings here, for whoever watches its pipeline.
@@ -57,12 +59,13 @@ package final class HistoryTransaction {
         return result
     }
 
-    /// Makes what follows from the changes: checks the graph of branches, opens commits downstream (`pfs.md` §2.3),
-    /// moves branches that are triggered. The last call, made by the owner of the transaction.
+    /// Makes what follows from the changes: checks the graph of branches, opens commits downstream (`pfs.md` §2.3) and
+    /// their jobs, moves branches that are triggered. The last call, made by the owner of the transaction.
     func conclude() throws {
         try checkGraph()
         try propagate()
         try fireTriggers()
+        try openJobs()
     }
 
     /// Notes that something of a repo changes; what is known of its heads is forgotten.
@@ -77,7 +80,7 @@ package final class HistoryTransaction {
     func authorizeWrite(to repo: RepoKey) throws { try catalog.authorizeWrite(to: repo, by: principal) }
 
     /// Checks that the caller is not the code of a pipeline.
-    func refuseLaunches(_ what: String) throws {
+    package func refuseLaunches(_ what: String) throws {
         guard case .launch(let pipeline, _) = principal else { return }
         throw Principal.refusal(of: pipeline, what)
     }

@@ -4,7 +4,8 @@ import Testing
 /// The rules of the seam `Catalog`, each as a check over any catalog that is empty.
 enum CatalogSuite {
     static let all =
-        settings + names + branches + commits + order + pipelines + fileSets + transactions + idempotency + secrets
+        settings + names + branches + commits + order + pipelines + jobs + fileSets + transactions + idempotency
+        + secrets
 
     /// Thrown by a check to make a transaction fail.
     struct Abandoned: Error {}

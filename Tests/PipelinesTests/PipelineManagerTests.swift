@@ -67,7 +67,8 @@ private final class Scene: Sendable {
 
     /// Starts a launch as the supervisor does, and returns who its code is.
     func launch(version: Int64 = 1) async throws -> Principal {
-        let (_, epoch) = try await ledger.beginLaunch(of: key, version: version, tokenHash: .zero, failures: 0)
+        let (_, epoch) = try await ledger.beginLaunch(
+            of: key, version: version, job: nil, tokenHash: .zero, failures: 0)
         return .launch(key, epoch: epoch)
     }
 
@@ -177,7 +178,7 @@ private final class Scene: Sendable {
         let commit = try await scene.startCommit(as: first)
         let second = try await scene.launch()
         let left = try #require(try scene.commits().first { $0.key == commit })
-        #expect(left.finished != nil && left.error == "left open by an earlier launch of the spout")
+        #expect(left.finished != nil && left.error == "left open by an earlier launch of the pipeline")
         let error = try await scene.error { _ = try await scene.startCommit(as: first) }
         #expect(error.code == .permissionDenied, "the older launch is fenced")
         _ = try await scene.startCommit(as: second)
@@ -282,14 +283,14 @@ private final class Scene: Sendable {
             "repo default/none not found"
         ),
         (
-            #"{"pipeline": {"name": "a"}, "service": {}, "transform": {"cmd": ["x"]}}"#, .unimplemented,
-            "service pipelines"
+            #"{"pipeline": {"name": "a"}, "service": {}, "transform": {"cmd": ["x"]}}"#, .invalidArgument,
+            "service pipeline default/a has no input"
         ),
         (
             #"{"pipeline": {"name": "a"}, "input": {"cron": {"name": "c", "spec": "@daily"}}}"#, .unimplemented,
-            "with an input"
+            "without spout and service"
         ),
-        (#"{"pipeline": {"name": "a"}}"#, .unimplemented, "without spout and command"),
+        (#"{"pipeline": {"name": "a"}}"#, .unimplemented, "without spout and service"),
         (#"{"transform": {"cmd": ["x"]}}"#, .unknown, "request.Pipeline cannot be nil"),
         (
             #"{"pipeline": {"name": "a"}, "nope": 1}"#, .invalidArgument,

@@ -38,7 +38,7 @@ private final class Scene: Sendable {
     func launch() async throws -> Principal {
         let spec = #"{"pipeline": {"name": "ticks"}, "transform": {"cmd": ["tick"]}, "spout": {}}"#
         _ = try await manager.create(PipelineRequest(spec: spec), as: user)
-        let (_, epoch) = try await ledger.beginLaunch(of: key, version: 1, tokenHash: .zero, failures: 0)
+        let (_, epoch) = try await ledger.beginLaunch(of: key, version: 1, job: nil, tokenHash: .zero, failures: 0)
         try await ledger.report(
             StateReport(version: 1, state: .running, reason: "", startedAt: clock.now()), of: key)
         return .launch(key, epoch: epoch)
@@ -116,7 +116,7 @@ private final class Scene: Sendable {
 
     @Test func aWriteThatIsRefusedCountsNothing() async throws {
         let launch = try await scene.launch()
-        _ = try await scene.ledger.beginLaunch(of: scene.key, version: 1, tokenHash: .zero, failures: 0)
+        _ = try await scene.ledger.beginLaunch(of: scene.key, version: 1, job: nil, tokenHash: .zero, failures: 0)
         await #expect(throws: SpileError.self) { try await scene.put(["/a": 10], as: launch) }
         #expect(scene.counts() == [0, 0, 0])
     }

@@ -43,6 +43,11 @@ private struct Scene: Sendable {
             createdAt: time.now(), updatedAt: time.now())
     }
 
+    static let serviceSpec = """
+        {"pipeline":{"name":"ticks"},"transform":{"cmd":["serve"]},"input":{"pfs":{"repo":"data","glob":"/"}},\
+        "service":{"internalPort":1,"externalPort":2}}
+        """
+
     func change(_ pipeline: PipelineRecord) {
         ledger.put(pipeline)
         supervisor.changed(key)
@@ -123,6 +128,32 @@ private struct Scene: Sendable {
             #expect(scene.ledger.launch(scene.key)?.tokenHash != hash)
             #expect(scene.ledger.launch(scene.key)?.failures == 1)
             #expect(scene.watch.figures(of: scene.key).failures == 1)
+        }
+    }
+
+    @Test func aServiceRunsForItsNewestJobAndNeverBesideAnOlderRun() async throws {
+        let scene = Scene()
+        var pipeline = scene.pipeline(spec: Scene.serviceSpec)
+        pipeline.kind = .service
+        scene.ledger.put(pipeline)
+        try await scene.run { scene in
+            _ = await scene.state(.running)
+            #expect(scene.launcher.liveRuns == 0, "no job yet, nothing to serve")
+            for id in 1...2 as ClosedRange<UInt64> {
+                scene.ledger.setJob(of: scene.key, to: CommitID(randomHigh: 1, randomLow: id))
+                scene.supervisor.changed(scene.key)
+                let (handle, order) = await scene.launcher.starts.next()
+                #expect(order.epoch == Int64(id))
+                // It exits: it is started again for the same job.
+                if id == 2 {
+                    scene.launcher.end(handle, .exited(code: 0))
+                    scene.time.advance(by: await scene.time.sleeps.next())
+                    #expect(await scene.launcher.starts.next().order.epoch == 3)
+                }
+            }
+            scene.ledger.setJob(of: scene.key, to: nil)
+            scene.supervisor.changed(scene.key)
+            _ = await scene.launcher.stops.next()
         }
     }
 

@@ -211,6 +211,7 @@ extension SQLiteTransaction: CatalogWriter {
 
     func deletePipeline(_ key: PipelineKey) throws {
         try run("DELETE FROM pipelines WHERE project = ? AND name = ?", [key.project.name, key.name])
+        try run("DELETE FROM jobs WHERE project = ? AND pipeline = ?", [key.project.name, key.name])
         try deleteLaunch(key)
     }
 

@@ -91,6 +91,10 @@ package protocol CatalogReader {
     func launches() throws -> [LaunchRecord]
     func launch(tokenHash: Digest) throws -> LaunchRecord?
 
+    func job(_ key: JobKey) throws -> JobRecord?
+    /// At most `limit` jobs beyond the number `cursor`, in the order given.
+    func jobs(_ filter: JobFilter, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [JobRecord]
+
     /// A file set, also one whose lease is over but whose row is still there: the caller looks at the clock.
     func fileSet(_ id: FileSetID) throws -> FileSetRecord?
     /// File sets that have a row, in the order of their ids, from the first behind `cursor` on.
@@ -147,10 +151,15 @@ package protocol CatalogWriter: CatalogReader {
 
     /// Inserts a version, or replaces the one of the same number.
     func put(_ pipeline: PipelineRecord) throws
-    /// Deletes all versions and the launch.
+    /// Deletes all versions, the launch and the jobs.
     func deletePipeline(_ key: PipelineKey) throws
     func put(_ launch: LaunchRecord) throws
     func deleteLaunch(_ key: PipelineKey) throws
+    /// Inserts with a new number, which it returns. A second job of the key throws `alreadyExists`.
+    func insert(_ job: JobRecord) throws -> Int64
+    /// Writes state, reason, instants and counts.
+    func update(_ job: JobRecord) throws
+    func deleteJob(_ key: JobKey) throws
 
     /// Inserts; a second one of the id throws `alreadyExists`.
     func insert(_ fileSet: FileSetRecord) throws

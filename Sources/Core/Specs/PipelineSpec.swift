@@ -44,6 +44,17 @@ package struct PipelineSpec: Sendable {
     /// Reads canonical JSON text, as the catalog keeps it.
     package init(canonical text: String) throws(SpileError) { self.init(try SpecDocument.read(text).json) }
 
+    /// What it reads, left to right.
+    package var inputLeaves: [InputLeaf] {
+        get throws(SpileError) {
+            guard let input else { return [] }
+            return try InputTree(input, of: key).leaves
+        }
+    }
+
+    /// The port that its code serves, if it does.
+    package var exposed: ServiceSpec? { (spout == nil ? service : spout?.service).flatMap { $0.isEmpty ? nil : $0 } }
+
     /// A command without input, spout or service is run as a spout: an SDK drops an empty `spout` on the wire.
     package var kind: PipelineKind {
         if spout != nil { return .spout }
@@ -135,7 +146,4 @@ package struct InputSpec: Sendable {
             return (combination, value.elements.map(InputSpec.init))
         }
     }
-
-    /// All file inputs of the tree, left to right.
-    package var files: [JSONValue] { (pfs.map { [$0] } ?? []) + combined.flatMap { $0.1.flatMap(\.files) } }
 }

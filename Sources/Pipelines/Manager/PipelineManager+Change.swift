@@ -11,10 +11,9 @@ extension PipelineManager {
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
             pipeline.stopped = false
             try transaction.catalog.put(pipeline)
-            try transaction.createBranch(
-                try Self.outputBranch(pipeline),
-                BranchChange(provenance: [key.repo(.spec).branch(SpecDefaults.outputBranch)]))
-            try SpoutOutput.closeOpening(of: key, in: transaction)
+            let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+            try transaction.createBranch(try Self.outputBranch(pipeline), OutputBranch.derivation(of: spec))
+            if pipeline.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
         }
         changed(key)
     }
@@ -30,6 +29,9 @@ extension PipelineManager {
             guard !pipeline.stopped else { return }
             pipeline.stopped = true
             try transaction.catalog.put(pipeline)
+            let user = Self.killer(principal)
+            try transaction.killJobs(
+                of: key, reason: "all jobs killed because pipeline was stopped for user \(user)")
             try transaction.createBranch(try Self.outputBranch(pipeline))
         }
         changed(key)
@@ -80,6 +82,7 @@ extension PipelineManager {
         _ pipeline: PipelineRecord, _ deletion: Deletion, in transaction: HistoryTransaction
     ) throws {
         let key = pipeline.key
+        try transaction.killJobs(of: key, reason: "job deleted")
         // First the rows: a repo that still has a pipeline must not be deleted, and the launch's token dies with them.
         try transaction.catalog.deletePipeline(key)
         if deletion.keepRepo {

@@ -97,41 +97,44 @@ extension PipelineManager {
         try refuseWhatIsToCome(spec)
         try checkPorts(of: spec, in: transaction)
 
+        try transaction.killJobs(
+            of: key, reason: "all jobs killed because pipeline was updated for user \(killer(transaction.principal))")
         try makeRepos(of: key, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
         let isStopped = old?.stopped ?? false
+        try OutputBranch.setTriggers(of: spec, in: transaction)
         try transaction.createBranch(
             key.repo(.user).branch(spec.outputBranch),
-            BranchChange(provenance: isStopped ? [] : [key.repo(.spec).branch(SpecDefaults.outputBranch)]))
-        try SpoutOutput.closeOpening(of: key, in: transaction)
+            isStopped ? BranchChange() : OutputBranch.derivation(of: spec))
+        if spec.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
     }
 
     private static func checkInputs(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
-        for file in spec.input?.files ?? [] {
-            let project = file["project"]?.string.flatMap { $0.isEmpty ? nil : ProjectKey($0) } ?? spec.project
-            let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
-            let repo = RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
-            if try transaction.catalog.repo(repo) == nil { throw SpileError.notFound("repo \(repo) not found") }
+        // A cron input's repo is made with the pipeline.
+        for leaf in try spec.inputLeaves where leaf.schedule == nil {
+            if try transaction.catalog.repo(leaf.branch.repo) != nil { continue }
+            throw SpileError.notFound("repo \(leaf.branch.repo) not found")
         }
     }
 
     /// The code runs on this machine, beside that of others: each port is anyone's once.
     private static func checkPorts(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
-        guard let service = spec.spout?.service, !service.isEmpty else { return }
+        guard let service = spec.kind == .service ? spec.service : spec.exposed else { return }
+        let field = spec.spout == nil ? "service" : "spout.service"
         for (name, port) in [("internal_port", service.internalPort), ("external_port", service.externalPort)] {
             guard (1...65535).contains(port) else {
                 throw SpileError.invalid(
-                    "spout.service.\(name) is \(port)", remedy: "set it to a port from 1 to 65535")
+                    "\(field).\(name) is \(port)", remedy: "set it to a port from 1 to 65535")
             }
         }
         guard service.internalPort != service.externalPort else {
             throw SpileError.invalid(
-                "spout.service has \(service.externalPort) as internal_port and as external_port",
+                "\(field) has \(service.externalPort) as internal_port and as external_port",
                 remedy: "the code listens on this machine itself: choose another external_port")
         }
         for other in try transaction.catalog.pipelines(in: nil) where other.key != spec.key {
-            guard let theirs = try PipelineSpec(canonical: other.effectiveSpec).spout?.service else { continue }
+            guard let theirs = try PipelineSpec(canonical: other.effectiveSpec).exposed else { continue }
             let taken = [theirs.externalPort, theirs.internalPort]
             if taken.contains(service.externalPort) {
                 throw SpileError.domain(
@@ -147,16 +150,23 @@ extension PipelineManager {
     }
 
     private static func refuseWhatIsToCome(_ spec: PipelineSpec) throws(SpileError) {
-        let remedy = "this server runs spouts: give the pipeline a `spout` and a `transform.cmd`, and no input"
-        if spec.service != nil {
-            throw SpileError(.unimplemented, "service pipelines are not implemented yet", remedy: remedy)
-        }
-        if spec.input != nil {
-            throw SpileError(.unimplemented, "pipelines with an input are not implemented yet", remedy: remedy)
+        let remedy = "this server runs spouts and services: give the pipeline a `spout` or a `service`"
+        if spec.kind == .spout, spec.input != nil {
+            throw SpileError(.unimplemented, "spouts with an input are not implemented yet", remedy: remedy)
         }
         if spec.kind == .transform {
             throw SpileError(
-                .unimplemented, "pipelines without spout and command are not implemented yet", remedy: remedy)
+                .unimplemented, "pipelines without spout and service are not implemented yet", remedy: remedy)
+        }
+        if let leaf = try spec.inputLeaves.first(where: { $0.schedule != nil }) {
+            throw SpileError(.unimplemented, "input \(leaf.name): cron inputs are not implemented yet")
+        }
+        if let leaf = try spec.inputLeaves.first(where: \.isS3) {
+            throw SpileError(.unimplemented, "input \(leaf.name): s3 inputs are not implemented yet")
+        }
+        if spec.kind == .service, spec.input == nil {
+            throw SpileError.invalid(
+                "service pipeline \(spec.key) has no input", remedy: "code that reads none is a spout with a service")
         }
         if spec.specCommit != nil {
             throw SpileError(.unimplemented, "restoring a pipeline from its spec_commit is not implemented yet")
@@ -192,6 +202,11 @@ extension PipelineManager {
             salt: salt, userSpec: request.spec, effectiveSpec: spec.json.text,
             createdAt: old?.createdAt ?? transaction.now, updatedAt: transaction.now,
             createdBy: old?.createdBy ?? author(transaction.principal), metadata: old?.metadata ?? [:])
+    }
+
+    static func killer(_ principal: Principal) -> String {
+        let name = author(principal)
+        return name.isEmpty ? "unknown_username" : name
     }
 
     private static func author(_ principal: Principal) -> String {

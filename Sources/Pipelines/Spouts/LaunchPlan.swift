@@ -94,7 +94,7 @@ package struct LaunchPlan: Sendable {
 
     /// The port that the code serves, if it does (`pps.md` §4.2).
     package var exposure: Exposure? {
-        guard let service = spec.spout?.service, !service.isEmpty else { return nil }
+        guard let service = spec.exposed else { return nil }
         return Exposure(
             pipeline: pipeline.key, internalPort: Int(service.internalPort), externalPort: Int(service.externalPort),
             isLocal: service.type == "ClusterIP")

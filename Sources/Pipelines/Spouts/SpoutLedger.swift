@@ -7,13 +7,16 @@ package protocol SpoutLedger: Sendable {
     func pipelines() throws -> [PipelineKey]
     /// The version in force, or nil.
     func pipeline(_ key: PipelineKey) throws -> PipelineRecord?
+    /// The newest job of a service that is not over and whose inputs are all finished and good; nil if there is none.
+    func nextJob(of pipeline: PipelineRecord) throws -> CommitID?
     /// Failures in a row that the last launch began with.
     func failures(of key: PipelineKey) throws -> Int64
 
-    /// Opens a launch: fences all earlier ones, and finishes what they left open as error commits.
-    /// Throws `aborted` if `version` is no longer what shall run.
+    /// Opens a launch: fences all earlier ones, and finishes what they left open as error commits. A service's jobs
+    /// before `job` have been served then, and that one runs.
+    /// Throws `aborted` if `version`, or the job, is no longer what shall run.
     func beginLaunch(
-        of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
+        of key: PipelineKey, version: Int64, job: CommitID?, tokenHash: Digest, failures: Int64
     ) async throws -> (pipeline: PipelineRecord, epoch: Int64)
     /// Where the launches before got to. Blocks; to be asked when they are fenced.
     func position(of pipeline: PipelineRecord) throws -> SpoutPosition
@@ -41,14 +44,19 @@ package struct HistoryLedger: SpoutLedger {
         try history.read { try $0.launch(key)?.failures ?? 0 }
     }
 
+    package func nextJob(of pipeline: PipelineRecord) throws -> CommitID? {
+        try history.read { try ServiceJobs.next(of: pipeline, in: $0)?.key.id }
+    }
+
     package func beginLaunch(
-        of key: PipelineKey, version: Int64, tokenHash: Digest, failures: Int64
+        of key: PipelineKey, version: Int64, job: CommitID?, tokenHash: Digest, failures: Int64
     ) async throws -> (pipeline: PipelineRecord, epoch: Int64) {
         try await history.transact(as: .server) { transaction in
             guard let pipeline = try transaction.catalog.pipeline(key), pipeline.version == version,
                 !pipeline.stopped
             else { throw SpileError(.aborted, "pipeline \"\(key)\" changed while version \(version) was started") }
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
+            if let job { try ServiceJobs.begin(JobKey(pipeline: key, id: job), in: transaction) }
             let epoch = (try transaction.catalog.launch(key)?.epoch ?? 0) + 1
             try transaction.catalog.put(
                 LaunchRecord(
@@ -110,10 +118,11 @@ enum SpoutOutput {
         let branch = try PipelineSpec(canonical: pipeline.effectiveSpec).outputBranch
         for commit in try transaction.openCommits(in: repo).sorted(by: { $0.sequence < $1.sequence }) {
             let on = try commit.branch.flatMap { try transaction.catalog.branch(id: $0) }?.key.name
-            guard on == branch || commit.createdBy == author(pipeline.key) else { continue }
+            let isStuck = on == branch && pipeline.kind == .spout
+            guard isStuck || commit.createdBy == author(pipeline.key) else { continue }
             _ = try transaction.finishCommit(
                 CommitHandle(commit.key), description: commit.description,
-                error: "left open by an earlier launch of the spout", force: true)
+                error: "left open by an earlier launch of the pipeline", force: true)
         }
     }
 

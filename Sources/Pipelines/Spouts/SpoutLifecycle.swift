@@ -1,14 +1,16 @@
 import Core
 
-/// The life of one spout's code, as a value: told what happened, it says what to do. It does no I/O itself.
+/// The life of one spout's or service's code, as a value: told what happened, it says what to do. It does no I/O.
 ///
 /// At most one run exists at a time. What is wanted may change at any moment; a run that no longer fits is stopped, and
 /// what comes next is decided when it has ended.
 package struct SpoutLifecycle: Sendable {
     /// What the catalog wants of the pipeline's code.
     package enum Wish: Sendable, Equatable {
-        /// This version runs.
-        case run(version: Int64)
+        /// This version runs; a service's, for the newest of its jobs that can run.
+        case run(version: Int64, job: CommitID? = nil)
+        /// Nothing has to run: a service has no job yet whose input is complete.
+        case wait(version: Int64)
         /// Nothing runs: the pipeline is stopped.
         case rest(version: Int64)
         /// Nothing can run until the spec is changed.
@@ -21,8 +23,8 @@ package struct SpoutLifecycle: Sendable {
         case idle
         /// Waits for the end of a pause; only the wake-up with this ticket counts.
         case pausing(ticket: Int)
-        case launching(version: Int64)
-        case running(version: Int64, handle: LaunchHandle, since: Instant)
+        case launching(version: Int64, job: CommitID?)
+        case running(version: Int64, job: CommitID?, handle: LaunchHandle, since: Instant)
         /// The launcher has been asked to end the run.
         case stopping
         /// Nothing runs, and nothing will: the server is going down.
@@ -30,7 +32,7 @@ package struct SpoutLifecycle: Sendable {
     }
 
     package enum Action: Sendable, Equatable {
-        case launch(version: Int64, failures: Int64)
+        case launch(version: Int64, job: CommitID? = nil, failures: Int64)
         case stop(LaunchHandle)
         case wake(after: Double, ticket: Int)
         case report(StateReport)
@@ -80,11 +82,11 @@ package struct SpoutLifecycle: Sendable {
             state = .idle
             return begin(changed: true)
         case .launching, .stopping, .closed: return []
-        case .running(let version, let handle, _):
-            if new == .run(version: version) { return [] }
+        case .running(let version, let job, let handle, _):
+            if new == .run(version: version, job: job) { return [] }
             state = .stopping
             var actions = [Action.stop(handle)]
-            if case .run(let next) = new {
+            if case .run(let next, _) = new, next != version {
                 actions.append(report(next, .restarting, "version \(next) takes the place of version \(version)"))
             }
             return actions
@@ -93,12 +95,12 @@ package struct SpoutLifecycle: Sendable {
 
     /// The launcher has started the run.
     package mutating func launched(_ handle: LaunchHandle, at now: Instant) -> [Action] {
-        guard case .launching(let version) = state else { return [.stop(handle)] }
-        guard !isShuttingDown, wish == .run(version: version) else {
+        guard case .launching(let version, let job) = state else { return [.stop(handle)] }
+        guard !isShuttingDown, wish == .run(version: version, job: job) else {
             state = .stopping
             return [.stop(handle)]
         }
-        state = .running(version: version, handle: handle, since: now)
+        state = .running(version: version, job: job, handle: handle, since: now)
         if failures == 0 { return [report(version, .running, "", startedAt: now)] }
         ticket += 1
         let wake = Action.wake(after: policy.healthyAfter, ticket: ticket)
@@ -108,19 +110,19 @@ package struct SpoutLifecycle: Sendable {
 
     /// The run could not be started.
     package mutating func launchFailed(_ reason: String, chance: Double) -> [Action] {
-        guard case .launching(let version) = state else { return [] }
-        return rest(version, after: "could not be started: \(reason)", chance: chance)
+        guard case .launching(let version, let job) = state else { return [] }
+        return rest(version, job, after: "could not be started: \(reason)", chance: chance)
     }
 
     /// The run is over; `output` is the last it printed.
     package mutating func ended(_ exit: LaunchExit, output: [String], at now: Instant, chance: Double) -> [Action] {
-        guard case .running(let version, _, let since) = state else {
+        guard case .running(let version, let job, _, let since) = state else {
             state = .idle
             return begin(changed: true)
         }
         let lasted = now.seconds(since: since)
         if lasted >= policy.healthyAfter { failures = 0 }
-        return rest(version, after: Self.describe(exit, lasted: lasted, output: output), chance: chance)
+        return rest(version, job, after: Self.describe(exit, lasted: lasted, output: output), chance: chance)
     }
 
     /// A wake-up that was asked for has come.
@@ -130,7 +132,7 @@ package struct SpoutLifecycle: Sendable {
         case .pausing:
             state = .idle
             return begin(changed: false)
-        case .running(let version, _, let since):
+        case .running(let version, _, _, let since):
             let wasCrashing = failures >= policy.crashingAfter
             failures = 0
             return wasCrashing ? [report(version, .running, "", startedAt: since)] : []
@@ -142,7 +144,7 @@ package struct SpoutLifecycle: Sendable {
     package mutating func shutDown() -> [Action] {
         isShuttingDown = true
         switch state {
-        case .running(_, let handle, _):
+        case .running(_, _, let handle, _):
             state = .stopping
             return [.stop(handle)]
         case .idle, .pausing:
@@ -159,9 +161,10 @@ package struct SpoutLifecycle: Sendable {
             return []
         }
         switch wish {
-        case .run(let version):
-            state = .launching(version: version)
-            return [.launch(version: version, failures: failures)]
+        case .run(let version, let job):
+            state = .launching(version: version, job: job)
+            return [.launch(version: version, job: job, failures: failures)]
+        case .wait(let version): return changed ? [report(version, .running, "")] : []
         case .rest(let version):
             failures = 0
             return changed ? [.revoke, report(version, .paused, "")] : []
@@ -172,8 +175,8 @@ package struct SpoutLifecycle: Sendable {
     }
 
     /// A run, or the attempt at one, is over by itself.
-    private mutating func rest(_ version: Int64, after what: String, chance: Double) -> [Action] {
-        guard !isShuttingDown, wish == .run(version: version) else {
+    private mutating func rest(_ version: Int64, _ job: CommitID?, after what: String, chance: Double) -> [Action] {
+        guard !isShuttingDown, wish == .run(version: version, job: job) else {
             state = .idle
             return begin(changed: true)
         }

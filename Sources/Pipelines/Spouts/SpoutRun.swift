@@ -7,6 +7,8 @@ struct SpoutRun: Sendable {
     let site: LaunchSite
     let key: PipelineKey
     let version: Int64
+    /// What a service serves.
+    let job: CommitID?
     let failures: Int64
 
     /// A fresh token: the prefix that tells launches' tokens from logins, then 32 hex digits.
@@ -34,7 +36,7 @@ struct SpoutRun: Sendable {
     private func start(_ tail: OutputTail) async throws -> LaunchHandle {
         let token = Self.token(supervisor.world.randomness)
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
-            of: key, version: version, tokenHash: supervisor.world.sha256(token), failures: failures)
+            of: key, version: version, job: job, tokenHash: supervisor.world.sha256(token), failures: failures)
         supervisor.watch?.began(key, epoch: epoch)
         var plan = try LaunchPlan(
             pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site,

@@ -2,7 +2,7 @@ import Core
 import Logging
 import Synchronization
 
-/// Keeps what runs equal to what the catalog wants, for all spouts.
+/// Keeps what runs equal to what the catalog wants, for all spouts and services.
 ///
 /// One loop owns every lifecycle: events come in by one stream, lifecycles answer with actions, and the I/O of an
 /// action runs beside the loop and ends in another event. Nothing here depends on what an earlier server did: after a
@@ -166,7 +166,7 @@ struct SupervisorLoop {
     private mutating func lookUp(_ key: PipelineKey, in group: inout DiscardingTaskGroup) {
         let supervisor = supervisor
         do {
-            let wish = try Self.wish(supervisor.ledger.pipeline(key))
+            let wish = try Self.wish(supervisor.ledger.pipeline(key), supervisor.ledger)
             if lifecycles[key] == nil {
                 if wish == .nothing || isShuttingDown { return }
                 born += 1
@@ -185,12 +185,16 @@ struct SupervisorLoop {
     }
 
     /// What a pipeline's row wants of its code.
-    private static func wish(_ pipeline: PipelineRecord?) throws -> SpoutLifecycle.Wish {
+    private static func wish(
+        _ pipeline: PipelineRecord?, _ ledger: any SpoutLedger
+    ) throws -> SpoutLifecycle.Wish {
         guard let pipeline else { return .nothing }
         if pipeline.stopped { return .rest(version: pipeline.version) }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         if let fault = LaunchPlan.fault(spec) { return .fail(version: pipeline.version, reason: fault) }
-        return .run(version: pipeline.version)
+        guard pipeline.kind == .service else { return .run(version: pipeline.version) }
+        guard let job = try ledger.nextJob(of: pipeline) else { return .wait(version: pipeline.version) }
+        return .run(version: pipeline.version, job: job)
     }
 
     private mutating func perform(
@@ -199,9 +203,9 @@ struct SupervisorLoop {
         let supervisor = supervisor
         for action in actions {
             switch action {
-            case .launch(let version, let failures):
+            case .launch(let version, let job, let failures):
                 let launch = SpoutRun(
-                    supervisor: supervisor, site: site, key: key, version: version, failures: failures)
+                    supervisor: supervisor, site: site, key: key, version: version, job: job, failures: failures)
                 group.addTask { await launch.run() }
             case .stop(let handle):
                 supervisor.logs.note(

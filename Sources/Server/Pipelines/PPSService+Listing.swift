@@ -39,7 +39,9 @@ extension PPSService {
                 commitSet: request.hasCommitSet ? try Self.set(request.commitSet) : nil),
             as: call.principal)
         pipelines = try shown(pipelines)
-        if let filter { pipelines = try pipelines.filter { try filter.keeps(try $0.filterJSON) } }
+        if let filter {
+            pipelines = try pipelines.filter { try filter.keeps(try $0.message(hasDetails: true).filterJSON) }
+        }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
             let (skipped, isTooFar) = size.multipliedReportingOverflow(
@@ -76,13 +78,13 @@ extension PPSService {
     }
 }
 
-extension PipelineRecord {
+extension SwiftProtobuf.Message {
     /// What filters look at: the message with the names of the .proto files, without what is zero (`pps.md` §11).
-    fileprivate var filterJSON: JSONValue {
+    var filterJSON: JSONValue {
         get throws {
             var options = JSONEncodingOptions()
             options.preserveProtoFieldNames = true
-            return try SpecDocument.plainJSON(try message(hasDetails: true).jsonString(options: options))
+            return try SpecDocument.plainJSON(try jsonString(options: options))
         }
     }
 }

@@ -31,7 +31,9 @@ struct PPSService: Sendable {
             "RenderTemplate is not offered: this server knows no jsonnet; render on your side: "
                 + "jsonnet --tla-str name=value template.jsonnet | pachctl create pipeline -f -"
         }
-        routes.refuse(Method.descriptors) { "\($0.method) is not implemented yet: this server runs spouts" }
+        routes.refuse(Method.descriptors) {
+            "\($0.method) is not implemented yet: this server runs spouts and services"
+        }
     }
 }
 
@@ -146,30 +148,6 @@ extension PPSService {
             throw SpileError.invalid("request.Pipeline cannot be nil", remedy: "name a pipeline")
         }
         return PipelineKey(message)
-    }
-}
-
-extension PPSService {
-    /// There are no jobs: spouts make none.
-    private func registerJobs(in routes: inout Routes) {
-        routes.serverStream(Method.ListJob.descriptor) {
-            (request: PpsV2_ListJobRequest, call, _: RPCWriter<PpsV2_JobInfo>) in
-            guard request.hasPipeline, !request.pipeline.name.isEmpty else { return }
-            let key = PipelineKey(request.pipeline)
-            _ = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-        }
-        routes.serverStream(Method.ListTask.descriptor) {
-            (_: Taskapi_ListTaskRequest, _, _: RPCWriter<Taskapi_TaskInfo>) in
-        }
-        routes.serverStream(Method.ListJobSet.descriptor) {
-            (_: PpsV2_ListJobSetRequest, _, _: RPCWriter<PpsV2_JobSetInfo>) in
-        }
-        routes.unary(Method.InspectJob.descriptor) { (request: PpsV2_InspectJobRequest, _) -> PpsV2_JobInfo in
-            guard request.hasJob else { throw SpileError.domain("must specify a job") }
-            throw SpileError.notFound(
-                "job \"\(PipelineKey(request.job.pipeline))@\(request.job.id)\" not found",
-                remedy: "spouts make no jobs")
-        }
     }
 }
 

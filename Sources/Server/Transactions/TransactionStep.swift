@@ -49,12 +49,22 @@ extension TransactionStep {
             self = try Self.createBranch(request.createBranch, history)
         } else if request.hasDeleteBranch {
             self = try Self.deleteBranch(request.deleteBranch)
-        } else if request.hasUpdateJobState || request.hasStopJob {
-            throw SpileError(.unimplemented, "jobs are not offered by this version of Spile")
+        } else if request.hasUpdateJobState {
+            throw SpileError(.unimplemented, "UpdateJobState is not offered: the server itself runs jobs")
+        } else if request.hasStopJob {
+            self = try Self.stopJob(request.stopJob)
         } else if request.hasCreatePipelineV2 {
             self = try Self.createPipeline(request.createPipelineV2, pipelines, as: principal)
         } else {
             throw SpileError.invalid("unrecognized transaction request type", remedy: "set one of its fields")
+        }
+    }
+
+    private static func stopJob(_ request: PpsV2_StopJobRequest) throws -> TransactionStep {
+        let key = try PPSService.job(request.hasJob, request.job)
+        return TransactionStep { transaction in
+            try Jobs.stop(key, reason: request.reason, in: transaction)
+            return Outcome()
         }
     }
 

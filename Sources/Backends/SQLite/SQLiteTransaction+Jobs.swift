@@ -1,0 +1,120 @@
+import Core
+import GRDB
+
+extension SQLiteSchema {
+    /// `live`: not terminal, an index of its own, since there are few of those and they are asked for again and again.
+    static let jobs = """
+        CREATE TABLE jobs (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            pipeline TEXT NOT NULL,
+            id BLOB NOT NULL,
+            version INTEGER NOT NULL,
+            "commit" INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            live INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            started_at INTEGER,
+            finished_at INTEGER,
+            total INTEGER NOT NULL,
+            processed INTEGER NOT NULL,
+            skipped INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            recovered INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX jobs_by_id ON jobs (id, project, pipeline);
+        CREATE INDEX jobs_by_pipeline ON jobs (project, pipeline, number);
+        CREATE INDEX jobs_live ON jobs (project, pipeline, number) WHERE live;
+        """
+}
+
+extension SQLiteTransaction {
+    func job(_ key: JobKey) throws -> JobRecord? {
+        try row(
+            "SELECT * FROM jobs WHERE id = ? AND project = ? AND pipeline = ?",
+            [SQLiteRows.blob(key.id), key.pipeline.project.name, key.pipeline.name]
+        ).map(SQLiteRows.job)
+    }
+
+    func jobs(_ filter: JobFilter, order: CommitOrder, beyond cursor: Int64?, limit: Int) throws -> [JobRecord] {
+        var conditions: [String] = []
+        var arguments = StatementArguments()
+        if let pipeline = filter.pipeline {
+            conditions.append("project = ? AND pipeline = ?")
+            arguments += [pipeline.project.name, pipeline.name]
+        }
+        if let set = filter.set {
+            conditions.append("id = ?")
+            arguments += [SQLiteRows.blob(set)]
+        }
+        if filter.isLive { conditions.append("live") }
+        let isNewestFirst = order == .newestFirst
+        if let cursor {
+            conditions.append(isNewestFirst ? "number < ?" : "number > ?")
+            arguments += [cursor]
+        }
+        let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+        return try rows(
+            "SELECT * FROM jobs\(filter) ORDER BY number \(isNewestFirst ? "DESC" : "ASC") LIMIT ?",
+            arguments + [limit]
+        ).map(SQLiteRows.job)
+    }
+
+    func insert(_ job: JobRecord) throws -> Int64 {
+        guard try self.job(job.key) == nil else {
+            throw SpileError(.alreadyExists, "job \"\(job.key)\" already exists")
+        }
+        try run(
+            """
+            INSERT INTO jobs (project, pipeline, id, version, "commit", state, live, reason, created_at, started_at,
+                finished_at, total, processed, skipped, failed, recovered)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                job.key.pipeline.project.name, job.key.pipeline.name, SQLiteRows.blob(job.key.id), job.version,
+                job.commit, job.state.rawValue, !job.state.isTerminal, job.reason, job.createdAt.nanoseconds,
+                job.startedAt?.nanoseconds, job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed,
+                job.counts.skipped, job.counts.failed, job.counts.recovered,
+            ])
+        return database.lastInsertedRowID
+    }
+
+    func update(_ job: JobRecord) throws {
+        try run(
+            """
+            UPDATE jobs SET state = ?, live = ?, reason = ?, started_at = ?, finished_at = ?, total = ?, processed = ?,
+                skipped = ?, failed = ?, recovered = ?
+            WHERE id = ? AND project = ? AND pipeline = ?
+            """,
+            [
+                job.state.rawValue, !job.state.isTerminal, job.reason, job.startedAt?.nanoseconds,
+                job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed, job.counts.skipped,
+                job.counts.failed, job.counts.recovered, SQLiteRows.blob(job.key.id), job.key.pipeline.project.name,
+                job.key.pipeline.name,
+            ])
+    }
+
+    func deleteJob(_ key: JobKey) throws {
+        try run(
+            "DELETE FROM jobs WHERE id = ? AND project = ? AND pipeline = ?",
+            [SQLiteRows.blob(key.id), key.pipeline.project.name, key.pipeline.name])
+    }
+}
+
+extension SQLiteRows {
+    static func job(_ row: Row) throws -> JobRecord {
+        let state: Int = row["state"]
+        return JobRecord(
+            number: row["number"],
+            key: JobKey(
+                pipeline: PipelineKey(project: ProjectKey(row["project"]), name: row["pipeline"]),
+                id: try commitID(row["id"])),
+            version: row["version"], commit: row["commit"], state: JobState(rawValue: state) ?? .unknown,
+            reason: row["reason"], createdAt: Instant(nanoseconds: row["created_at"]),
+            startedAt: instant(row["started_at"]), finishedAt: instant(row["finished_at"]),
+            counts: DatumCounts(
+                total: row["total"], processed: row["processed"], skipped: row["skipped"], failed: row["failed"],
+                recovered: row["recovered"]))
+    }
+}

@@ -1,0 +1,118 @@
+import Core
+import Versioning
+
+extension Jobs {
+    /// Which jobs to list, and in which order.
+    package struct Listing: Sendable {
+        /// Nil: of all pipelines.
+        package var pipeline: PipelineKey?
+        /// Nil: of all projects.
+        package var projects: Set<ProjectKey>?
+        /// Jobs of how many older versions to list beside those of the version in force; negative stands for all.
+        package var history: Int64
+        /// Only jobs in whose set some commit derives from each of these.
+        package var inputs: [CommitHandle]
+        package var isOldestFirst: Bool
+        /// Only jobs made after (before, where the newest come first) this instant.
+        package var marker: Instant?
+
+        package init(
+            pipeline: PipelineKey? = nil, projects: Set<ProjectKey>? = nil, history: Int64 = -1,
+            inputs: [CommitHandle] = [], isOldestFirst: Bool = false, marker: Instant? = nil
+        ) {
+            self.pipeline = pipeline
+            self.projects = projects
+            self.history = history
+            self.inputs = inputs
+            self.isOldestFirst = isOldestFirst
+            self.marker = marker
+        }
+    }
+
+    private static let page = 200
+
+    /// Gives jobs one after the other, a page of them read at a time, until there are no more or `body` says false.
+    /// Throws `notFound` where the listing names a pipeline that is not there.
+    package func list(
+        _ listing: Listing, as principal: Principal, _ body: (View) async throws -> Bool
+    ) async throws {
+        try check(principal, listing.pipeline)
+        let scope = try history.read { try Scope(listing, in: $0) }
+        var cursor: Int64?
+        while true {
+            let (views, last) = try history.read { catalog -> ([View], Int64?) in
+                let jobs = try catalog.jobs(
+                    JobFilter(pipeline: listing.pipeline), order: listing.isOldestFirst ? .oldestFirst : .newestFirst,
+                    beyond: cursor, limit: Self.page)
+                let kept = try jobs.filter { try scope.holds($0, in: catalog) }
+                return (try kept.map { try Self.view($0, in: catalog) }, jobs.last?.number)
+            }
+            for view in views where try await !body(view) { return }
+            guard let last else { return }
+            cursor = last
+        }
+    }
+
+    /// The jobs of a commit set, each after all that it derives from; `isOver`: each once it is terminal.
+    package func list(set id: CommitID, isOver: Bool, as principal: Principal) async throws -> [View] {
+        try check(principal, nil)
+        let jobs = try history.read {
+            try $0.jobs(JobFilter(set: id), order: .oldestFirst, beyond: nil, limit: .max)
+        }
+        var views: [View] = []
+        for job in jobs.sorted(by: { $0.commit < $1.commit }) {
+            views.append(try await inspect(job.key, isOver: isOver, as: principal))
+        }
+        return views
+    }
+
+    /// Gives the jobs of a pipeline that are not over, oldest first, and then each new one, once. Returns only by
+    /// throwing: when the task is cancelled, when `deliver` throws, when the server shuts down.
+    package func subscribe(
+        _ pipeline: PipelineKey, as principal: Principal, _ deliver: (View) async throws -> Void
+    ) async throws {
+        try check(principal, pipeline)
+        var cursor: Int64 = 0
+        while true {
+            let generation = history.events.generation(repo: EventHub.jobs)
+            let views = try history.read { catalog in
+                try catalog.jobs(
+                    JobFilter(pipeline: pipeline, isLive: true), order: .oldestFirst, beyond: cursor, limit: Self.page
+                ).map { try Self.view($0, in: catalog) }
+            }
+            for view in views { try await deliver(view) }
+            if let last = views.last {
+                cursor = last.job.number
+            } else {
+                try await history.events.wait(repo: EventHub.jobs, after: generation)
+            }
+        }
+    }
+}
+
+/// What of a listing is not asked of the catalog.
+private struct Scope {
+    let listing: Jobs.Listing
+    /// The lowest version whose jobs are listed, where the listing names a pipeline.
+    private var firstVersion: Int64 = 0
+    private var inputs: Set<Int64>
+
+    init(_ listing: Jobs.Listing, in catalog: any CatalogReader) throws {
+        self.listing = listing
+        inputs = Set(try listing.inputs.map { try catalog.existingCommit($0).sequence })
+        guard let key = listing.pipeline else { return }
+        guard let pipeline = try catalog.pipeline(key) else { throw PipelineManager.missing(key) }
+        if listing.history >= 0 { firstVersion = pipeline.version - listing.history }
+    }
+
+    func holds(_ job: JobRecord, in catalog: any CatalogReader) throws -> Bool {
+        if let projects = listing.projects, !projects.contains(job.key.pipeline.project) { return false }
+        if job.version < firstVersion { return false }
+        if let marker = listing.marker {
+            if listing.isOldestFirst ? job.createdAt <= marker : job.createdAt >= marker { return false }
+        }
+        if inputs.isEmpty { return true }
+        let derived = try catalog.commits(set: job.key.id).flatMap(\.provenance)
+        return inputs.isSubset(of: derived)
+    }
+}

@@ -1,0 +1,184 @@
+import API
+import Core
+import GRPCCore
+import Pipelines
+import SwiftProtobuf
+import Versioning
+
+/// Jobs (`pps.md` §10, §11).
+extension PPSService {
+    private var jobs: Jobs { Jobs(history: history) }
+
+    func registerJobs(in routes: inout Routes) {
+        routes.unary(Method.InspectJob.descriptor) { (request: PpsV2_InspectJobRequest, call) in
+            let key = try Self.job(request.hasJob, request.job)
+            let view = try await jobs.inspect(key, isOver: request.wait, as: call.principal)
+            return try view.message(hasDetails: request.details)
+        }
+        routes.unary(Method.StopJob.descriptor) { (request: PpsV2_StopJobRequest, call) in
+            let key = try Self.job(request.hasJob, request.job)
+            guard try call.transactionID() == nil else {
+                try await transactions.perform(.with { $0.stopJob = request }, call)
+                return Google_Protobuf_Empty()
+            }
+            try await jobs.stop(key, reason: request.reason, as: call.principal)
+            return Google_Protobuf_Empty()
+        }
+        routes.unary(Method.DeleteJob.descriptor) { (request: PpsV2_DeleteJobRequest, call) in
+            try await jobs.delete(try Self.job(request.hasJob, request.job), as: call.principal)
+            return Google_Protobuf_Empty()
+        }
+        routes.serverStream(Method.ListTask.descriptor) {
+            (_: Taskapi_ListTaskRequest, _, _: RPCWriter<Taskapi_TaskInfo>) in
+        }
+        registerLists(in: &routes)
+    }
+
+    private func registerLists(in routes: inout Routes) {
+        routes.serverStream(Method.ListJob.descriptor) { (request: PpsV2_ListJobRequest, call, writer) in
+            let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
+            var left = request.number > 0 ? request.number : .max
+            try await jobs.list(try Self.listing(request), as: call.principal) { view in
+                if let filter, try !filter.keeps(try view.message(hasDetails: true).filterJSON) { return true }
+                try await writer.write(try view.message(hasDetails: request.details))
+                left -= 1
+                return left > 0
+            }
+        }
+        routes.serverStream(Method.SubscribeJob.descriptor) { (request: PpsV2_SubscribeJobRequest, call, writer) in
+            let key = try Self.key(request.hasPipeline, request.pipeline)
+            try await jobs.subscribe(key, as: call.principal) { view in
+                try await writer.write(try view.message(hasDetails: request.details))
+            }
+        }
+        routes.serverStream(Method.InspectJobSet.descriptor) { (request: PpsV2_InspectJobSetRequest, call, writer) in
+            guard let id = CommitID(request.jobSet.id) else {
+                throw SpileError.notFound("job set \"\(request.jobSet.id)\" not found", remedy: "list job shows them")
+            }
+            for view in try await jobs.list(set: id, isOver: request.wait, as: call.principal) {
+                try await writer.write(try view.message(hasDetails: request.details))
+            }
+        }
+        routes.serverStream(Method.ListJobSet.descriptor) { (request: PpsV2_ListJobSetRequest, call, writer) in
+            try await listSets(request, call, writer)
+        }
+    }
+
+    /// Sets by their newest job (`reverse`: their oldest); jobs that a filter leaves out are not shown, nor is a set
+    /// without any.
+    private func listSets(
+        _ request: PpsV2_ListJobSetRequest, _ call: Call, _ writer: RPCWriter<PpsV2_JobSetInfo>
+    ) async throws {
+        if request.number < 0 { throw SpileError.invalid("number must be non-negative") }
+        let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
+        let projects = request.projects.isEmpty ? nil : Set(request.projects.map { ProjectKey($0) })
+        let listing = Jobs.Listing(
+            isOldestFirst: request.reverse,
+            marker: request.hasPaginationMarker ? Instant(request.paginationMarker) : nil)
+        var (seen, left): (Set<CommitID>, Int64) = ([], request.number > 0 ? request.number : .max)
+        try await jobs.list(listing, as: call.principal) { first in
+            guard seen.insert(first.job.key.id).inserted else { return true }
+            let views = try await jobs.list(set: first.job.key.id, isOver: false, as: call.principal)
+            let shown = try views.filter { view in
+                if let projects, !projects.contains(view.job.key.pipeline.project) { return false }
+                return try filter?.keeps(try view.message(hasDetails: true).filterJSON) ?? true
+            }
+            if shown.isEmpty { return true }
+            try await writer.write(
+                try .with {
+                    $0.jobSet.id = first.job.key.id.description
+                    $0.jobs = try shown.map { try $0.message(hasDetails: request.details) }
+                })
+            left -= 1
+            return left > 0
+        }
+    }
+
+    private static func listing(_ request: PpsV2_ListJobRequest) throws -> Jobs.Listing {
+        let isNamed = request.hasPipeline && !request.pipeline.name.isEmpty
+        return Jobs.Listing(
+            pipeline: isNamed ? PipelineKey(request.pipeline) : nil,
+            projects: request.projects.isEmpty ? nil : Set(request.projects.map { ProjectKey($0) }),
+            history: request.history, inputs: try request.inputCommit.map { try CommitHandle($0) },
+            isOldestFirst: request.reverse,
+            marker: request.hasPaginationMarker ? Instant(request.paginationMarker) : nil)
+    }
+
+    static func job(_ isGiven: Bool, _ message: PpsV2_Job) throws -> JobKey {
+        guard isGiven else { throw SpileError.domain("must specify a job") }
+        let pipeline = PipelineKey(message.pipeline)
+        guard let id = CommitID(message.id) else {
+            throw SpileError.notFound(
+                "job \"\(pipeline)@\(message.id)\" not found", remedy: "list job shows the ids that there are")
+        }
+        return JobKey(pipeline: pipeline, id: id)
+    }
+}
+
+extension Jobs.View {
+    /// With `hasDetails` also what its version of the spec says, with the commits that it reads.
+    func message(hasDetails: Bool) throws -> PpsV2_JobInfo {
+        let spec = hasDetails ? try pipeline.map { try PpsV2_CreatePipelineRequest(jsonString: $0.effectiveSpec) } : nil
+        return .with {
+            $0.job = .with {
+                $0.pipeline = job.key.pipeline.message
+                $0.id = job.key.id.description
+            }
+            $0.pipelineVersion = UInt64(job.version)
+            $0.outputCommit = job.key.pipeline.repo(.user).commit(job.key.id).message
+            $0.dataTotal = job.counts.total
+            $0.dataProcessed = job.counts.processed
+            $0.dataSkipped = job.counts.skipped
+            $0.dataFailed = job.counts.failed
+            $0.dataRecovered = job.counts.recovered
+            $0.stats = PpsV2_ProcessStats()
+            $0.state = PpsV2_JobState(rawValue: job.state.rawValue) ?? .unknown
+            $0.reason = job.reason
+            $0.created = job.createdAt.message
+            if let started = job.startedAt { $0.started = started.message }
+            if let finished = job.finishedAt { $0.finished = finished.message }
+            if hasDetails { $0.details = details(spec ?? PpsV2_CreatePipelineRequest()) }
+        }
+    }
+
+    private func details(_ spec: PpsV2_CreatePipelineRequest) -> PpsV2_JobInfo.Details {
+        var details = PpsV2_JobInfo.Details()
+        if spec.hasTransform { details.transform = spec.transform }
+        if spec.hasParallelismSpec { details.parallelismSpec = spec.parallelismSpec }
+        if spec.hasEgress { details.egress = spec.egress }
+        if spec.hasService { details.service = spec.service }
+        if spec.hasSpout { details.spout = spec.spout }
+        if spec.hasResourceRequests { details.resourceRequests = spec.resourceRequests }
+        if spec.hasResourceLimits { details.resourceLimits = spec.resourceLimits }
+        if spec.hasSidecarResourceLimits { details.sidecarResourceLimits = spec.sidecarResourceLimits }
+        if spec.hasSidecarResourceRequests { details.sidecarResourceRequests = spec.sidecarResourceRequests }
+        if spec.hasInput { details.input = filled(spec.input) }
+        if spec.hasDatumSetSpec { details.datumSetSpec = spec.datumSetSpec }
+        if spec.hasDatumTimeout { details.datumTimeout = spec.datumTimeout }
+        if spec.hasJobTimeout { details.jobTimeout = spec.jobTimeout }
+        if spec.hasSchedulingSpec { details.schedulingSpec = spec.schedulingSpec }
+        details.salt = pipeline?.salt ?? ""
+        details.datumTries = spec.datumTries
+        details.podSpec = spec.podSpec
+        details.podPatch = spec.podPatch
+        return details
+    }
+
+    /// An input with the commits that this job reads.
+    private func filled(_ input: PpsV2_Input) -> PpsV2_Input {
+        var input = input
+        if input.hasPfs { input.pfs.commit = commit(of: input.pfs) }
+        input.cross = input.cross.map(filled)
+        input.union = input.union.map(filled)
+        input.join = input.join.map(filled)
+        input.group = input.group.map(filled)
+        return input
+    }
+
+    private func commit(of pfs: PpsV2_PFSInput) -> String {
+        let project = pfs.project.isEmpty ? job.key.pipeline.project : ProjectKey(pfs.project)
+        let repo = RepoKey(project: project, name: pfs.repo, type: RepoType(rawValue: pfs.repoType) ?? .user)
+        let branch = repo.branch(pfs.branch.isEmpty ? SpecDefaults.outputBranch : pfs.branch)
+        return inputs[branch].map(\.description) ?? ""
+    }
+}

@@ -1,0 +1,91 @@
+import Core
+
+/// Jobs as far as history makes and ends them (`pps.md` §2, §10): a job begins when a commit is opened on its
+/// pipeline's output branch, and is over when that commit is closed.
+extension HistoryTransaction {
+    /// Makes the jobs of the commits that propagation has opened here and that are still open.
+    func openJobs() throws {
+        for (sequence, branch) in opened.sorted(by: { $0.key < $1.key }) {
+            let key = PipelineKey(project: branch.repo.project, name: branch.repo.name)
+            guard let pipeline = try catalog.pipeline(key), pipeline.kind != .spout,
+                let commit = try catalog.commit(sequence: sequence), commit.isOpen,
+                try PipelineSpec(canonical: pipeline.effectiveSpec).outputBranch == branch.name,
+                try catalog.job(JobKey(pipeline: key, id: commit.key.id)) == nil
+            else { continue }
+            _ = try catalog.insert(
+                JobRecord(
+                    key: JobKey(pipeline: key, id: commit.key.id), version: pipeline.version, commit: sequence,
+                    createdAt: now))
+            touch(job: commit.repo)
+        }
+        opened = [:]
+    }
+
+    /// Changes a job that is not terminal; the caller names no terminal state here.
+    package func update(_ job: JobRecord) throws {
+        try catalog.update(job)
+        if let commit = try catalog.commit(sequence: job.commit) { touch(job: commit.repo) }
+    }
+
+    /// Ends a job that is not terminal and closes its output commit: with the reason as its error, unless it succeeds.
+    package func end(_ job: JobRecord, _ state: JobState, reason: String = "") throws {
+        try settle(job, state, reason)
+        guard let commit = try catalog.commit(sequence: job.commit), commit.isOpen else { return }
+        let error = state == .success ? "" : reason.isEmpty ? "\(state)" : reason
+        _ = try finishCommit(CommitHandle(commit.key), description: "", error: error, force: true)
+    }
+
+    /// Kills what is under way of a pipeline.
+    package func killJobs(of pipeline: PipelineKey, reason: String) throws {
+        let live = JobFilter(pipeline: pipeline, isLive: true)
+        while let job = try catalog.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).first {
+            try end(job, .killed, reason: reason)
+        }
+    }
+
+    /// Forgets a job.
+    package func forget(_ key: JobKey) throws {
+        try catalog.deleteJob(key)
+        touchedRepos.insert(EventHub.jobs)
+    }
+
+    /// An output commit was closed: by whom ever, its job is over.
+    func closeJob(of commit: CommitRecord) throws {
+        guard let job = try liveJob(of: commit) else { return }
+        try settle(job, commit.error.isEmpty ? .success : .failure, commit.error)
+    }
+
+    /// An output commit goes: its job cannot end well.
+    func loseJob(of commit: CommitRecord) throws {
+        guard let job = try liveJob(of: commit) else { return }
+        try settle(job, .killed, "output commit removed")
+    }
+
+    private func liveJob(of commit: CommitRecord) throws -> JobRecord? {
+        let repo = commit.key.repo
+        guard commit.origin == .auto, !commit.provenance.isEmpty, repo.type == .user else { return nil }
+        let key = JobKey(pipeline: PipelineKey(project: repo.project, name: repo.name), id: commit.key.id)
+        guard let job = try catalog.job(key), job.commit == commit.sequence, !job.state.isTerminal else { return nil }
+        return job
+    }
+
+    private func settle(_ job: JobRecord, _ state: JobState, _ reason: String) throws {
+        var job = job
+        job.state = state
+        job.reason = reason
+        job.finishedAt = now
+        try update(job)
+    }
+
+    private func touch(job repo: Int64) {
+        touchedRepos.insert(repo)
+        touchedRepos.insert(EventHub.jobs)
+    }
+}
+
+extension CatalogReader {
+    /// What a job's output commit derives from; nil if that commit is gone.
+    package func inputs(of job: JobRecord) throws -> [CommitRecord]? {
+        try commit(sequence: job.commit)?.provenance.map { try knownCommit($0) }
+    }
+}
