@@ -5,6 +5,7 @@ import Testing
 enum CatalogSuite {
     static let all =
         settings + names + branches + commits + order + pipelines + fileSets + transactions + idempotency + secrets
+        + access
 
     /// Thrown by a check to make a transaction fail.
     struct Abandoned: Error {}

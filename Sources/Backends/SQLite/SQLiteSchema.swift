@@ -24,6 +24,10 @@ enum SQLiteSchema {
             try database.execute(sql: secrets)
             try database.execute(sql: "PRAGMA user_version = 5")
         }
+        migrator.registerMigration("6 tokens, role bindings, groups") { database in
+            try database.execute(sql: access)
+            try database.execute(sql: "PRAGMA user_version = 6")
+        }
         return migrator
     }
 
