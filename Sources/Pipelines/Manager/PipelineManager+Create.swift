@@ -84,6 +84,7 @@ extension PipelineManager {
         let key = spec.key
         let old = try transaction.catalog.pipeline(key)
         if old != nil, !request.update { throw SpileError(.alreadyExists, "pipeline \"\(key)\" already exists") }
+        if old != nil { try transaction.require(.repoWrite, on: AccessResource(key.repo(.user))) }
         try spec.checkShape()
         try checkInputs(of: spec, in: transaction)
         if old == nil, try transaction.catalog.repo(key.repo(.user)) != nil {
@@ -98,6 +99,7 @@ extension PipelineManager {
         try checkPorts(of: spec, in: transaction)
 
         try makeRepos(of: key, in: transaction)
+        try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
         let isStopped = old?.stopped ?? false
@@ -108,11 +110,8 @@ extension PipelineManager {
     }
 
     private static func checkInputs(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
-        for file in spec.input?.files ?? [] {
-            let project = file["project"]?.string.flatMap { $0.isEmpty ? nil : ProjectKey($0) } ?? spec.project
-            let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
-            let repo = RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
-            if try transaction.catalog.repo(repo) == nil { throw SpileError.notFound("repo \(repo) not found") }
+        for repo in spec.inputRepos where try transaction.catalog.repo(repo) == nil {
+            throw SpileError.notFound("repo \(repo) not found")
         }
     }
 
@@ -195,6 +194,9 @@ extension PipelineManager {
     }
 
     private static func author(_ principal: Principal) -> String {
-        if case .user(let name) = principal { name } else { "" }
+        switch principal {
+        case .user, .subject: principal.name
+        case .server, .launch, .stranger: ""
+        }
     }
 }
