@@ -46,6 +46,10 @@ import Testing
                 guard let error = try await Self.call(method, server) else { continue }
                 #expect(!error.message.isEmpty, "\(method) says nothing: \(error.code)")
                 guard error.code == .unimplemented else { continue }
+                if method == PpsV2_API.Method.ActivateAuth.descriptor {
+                    #expect(error.message == "the auth service is not activated")
+                    continue
+                }
                 #expect(error.message.contains(method.method), "\(method): \(error.message)")
                 #expect(error.message != stray?.message, "\(method) is not registered")
             }
@@ -54,7 +58,7 @@ import Testing
 
     @Test func `calls about accounts say that accounts are off`() async throws {
         try await withServer { server in
-            for method in Self.accounts.joined() {
+            for method in Self.accounts.joined() where method != AuthV2_API.Method.Activate.descriptor {
                 let error = try await Self.call(method, server)
                 #expect(error?.code == .unimplemented, "\(method)")
                 #expect(error?.message == "the auth service is not activated", "\(method)")
