@@ -124,10 +124,10 @@ final class Assembly: Sendable {
         StorageService(history: history, references: references).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
         MaintenanceService(history: history, segments: segments, secretsKey: secretsKey).register(in: &routes)
-        AuthService(
-            history: history, logins: LoginConfiguration(history: history, sealer: sealer),
-            isRootTokenGiven: options.rootToken != nil
-        ).register(in: &routes)
+        let messages = SealedMessages(history: history, sealer: sealer)
+        AuthService(history: history, messages: messages, isRootTokenGiven: options.rootToken != nil)
+            .register(in: &routes)
+        IdentityService(messages: messages, randomness: SystemRandomness()).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }

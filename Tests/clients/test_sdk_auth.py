@@ -8,7 +8,7 @@ import urllib.request
 import grpc
 import pytest
 from pachyderm_sdk import Client
-from pachyderm_sdk.api import auth, metadata, pfs, pps, transaction
+from pachyderm_sdk.api import auth, identity, metadata, pfs, pps, transaction
 from pachyderm_sdk.errors import AuthServiceNotActivated
 
 from sdk_tools import NOT_FOUND, fails, file, named, put, read, refusal
@@ -452,11 +452,49 @@ class TestRoles:
 
 
 class TestSmallServices:
-    def test_identities_are_refused_honestly(self, cluster):
-        error = fails(lambda: cluster.root.identity.list_oidc_clients(), UNIMPLEMENTED, "not offered")
-        assert "not activated" not in error.details()
-        cluster.root.identity.delete_all()
+    def test_identity_clients_come_and_go(self, cluster, alice):
+        service = cluster.root.identity
+        wanted = identity.OidcClient(id="c", name="one", redirect_uris=["http://a"])
+        made = service.create_oidc_client(client=wanted).client
+        assert made.secret
+        assert service.list_oidc_clients().clients == [made]
+        fails(lambda: service.create_oidc_client(client=made), grpc.StatusCode.INTERNAL, "ID already exists")
+        service.update_oidc_client(client=identity.OidcClient(id="c", name="two"))
+        assert service.get_oidc_client(id="c").client == identity.OidcClient(
+            id="c", name="two", redirect_uris=["http://a"], secret=made.secret)
+        service.delete_oidc_client(id="c")
+        fails(lambda: service.get_oidc_client(id="c"), grpc.StatusCode.INTERNAL, "ID does not exist")
+        fails(lambda: alice.identity.list_oidc_clients(), DENIED, "CLUSTER_IDENTITY_LIST_OIDC_CLIENTS")
         fails(lambda: cluster.client().identity.list_oidc_clients(), UNAUTHENTICATED, NO_TOKEN)
+
+    def test_identity_connectors_come_and_go(self, cluster):
+        service = cluster.root.identity
+        connector = identity.IdpConnector(
+            id="i", name="one", type="mockPassword", json_config='{"password": "s3cret-p"}')
+        service.create_idp_connector(connector=connector)
+        assert service.list_idp_connectors().connectors == [connector]
+        service.update_idp_connector(connector=identity.IdpConnector(id="i", name="two", config_version=1))
+        assert service.get_idp_connector(id="i").connector.name == "two"
+        cluster.server.stop()
+        with open(os.path.join(cluster.server.data, "catalog.sqlite"), "rb") as catalog:
+            assert b"s3cret-p" not in catalog.read()
+        cluster.server.start()
+        assert cluster.client(cluster.root_token).identity.get_idp_connector(id="i").connector.name == "two"
+        service = cluster.client(cluster.root_token).identity
+        service.delete_idp_connector(id="i")
+        fails(lambda: service.delete_idp_connector(id="i"), grpc.StatusCode.INTERNAL, "ID does not exist")
+
+    def test_the_identity_server_s_configuration(self, cluster):
+        config = identity.IdentityServerConfig(issuer="https://id.example", id_token_expiry="1h")
+        cluster.root.identity.set_identity_server_config(config=config)
+        assert cluster.root.identity.get_identity_server_config().config == config
+        cluster.root.identity.delete_all()
+        assert cluster.root.identity.get_identity_server_config().config == identity.IdentityServerConfig()
+
+    def test_enterprise_says_what_is_so(self, cluster):
+        cluster.root.license.delete_all()
+        fails(lambda: cluster.root.enterprise.activate(), UNIMPLEMENTED,
+              "enterprise licensing is not part of this server")
 
     def test_metrics(self, cluster, alice):
         address = f"http://{cluster.server.host}:{cluster.server.http_port}"
@@ -483,7 +521,8 @@ i=0
 while :; do
   i=$((i+1)); echo $i | pachctl put file tap@master:/n -f -
   if [ $i = 1 ]; then
-    echo x | pachctl put file readings@master:/stolen -f - 2>/tmp/none || echo refused | pachctl put file tap@master:/other -f -
+    echo x | pachctl put file readings@master:/stolen -f - 2>/dev/null ||
+      echo refused | pachctl put file tap@master:/other -f -
     pachctl auth whoami | pachctl put file tap@master:/who -f -
   fi
   sleep 0.2

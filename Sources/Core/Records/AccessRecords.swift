@@ -34,12 +34,30 @@ package struct MembershipRecord: Sendable, Equatable {
     }
 }
 
+/// Where messages about logins are kept, sealed because they hold secrets of others (docs/FORMAT.md, Authentication).
+package enum SealedSetting: String, Sendable, CaseIterable {
+    /// How logins by OpenID Connect are configured.
+    case logins = "auth_login"
+    case identityServer = "identity_server"
+    case connectors = "identity_connectors"
+    case clients = "identity_clients"
+
+    /// What a sealed message is tied to.
+    package var binding: [UInt8] { Array("spile setting 1 \(rawValue)".utf8) }
+}
+
 extension CatalogReader {
     /// Whether authentication is on.
     package func hasAuth() throws -> Bool { try setting(activatedSetting) != nil }
 
-    /// How logins by OpenID Connect are configured, in the form in which it was set, sealed; nil where it is not.
-    package func sealedLoginConfiguration() throws -> String? { try setting(loginSetting) }
+    /// What is kept at a place, sealed, in base64; nil for nothing.
+    package func sealed(_ place: SealedSetting) throws -> String? { try setting(place.rawValue) }
+
+    /// Whether anything is sealed: from then on the key must not be lost.
+    package func hasSealed() throws -> Bool {
+        if try SealedSetting.allCases.contains(where: { try sealed($0) != nil }) { return true }
+        return try !secrets().isEmpty
+    }
 
     /// What a subject may do, on the snapshot that this is.
     package func access(of subject: Subject) throws -> AccessCheck {
@@ -51,7 +69,9 @@ extension CatalogReader {
 extension CatalogWriter {
     package func setAuth(_ isOn: Bool) throws { try setSetting(activatedSetting, to: isOn ? "1" : nil) }
 
-    package func setSealedLoginConfiguration(_ sealed: String?) throws { try setSetting(loginSetting, to: sealed) }
+    package func setSealed(_ place: SealedSetting, to sealed: String?) throws {
+        try setSetting(place.rawValue, to: sealed)
+    }
 
     /// Gives a subject the roles at a resource; none takes it out. Throws where no binding exists.
     package func setRoles(at resource: AccessResource, of subject: Subject, to roles: Set<Role>) throws {
@@ -69,4 +89,3 @@ extension CatalogWriter {
 }
 
 private let activatedSetting = "auth_activated"
-private let loginSetting = "auth_login"

@@ -6,7 +6,7 @@ import Versioning
 /// `auth_v2.API` (`clients.md` §3.3): messages to calls of ``History`` and back.
 struct AuthService: Sendable {
     let history: History
-    let logins: LoginConfiguration
+    let messages: SealedMessages
     /// Whether the token of `pach:root` is given at each start: no call replaces it then.
     let isRootTokenGiven: Bool
 
@@ -174,11 +174,13 @@ extension AuthService {
     /// Logins by OpenID Connect: their configuration is kept, and that they are not offered is said.
     private func registerLogins(in routes: inout Routes) {
         routes.unary(Method.GetConfiguration.descriptor) { (_: AuthV2_GetConfigurationRequest, _) in
-            let configuration = try logins.configuration()
+            let configuration: AuthV2_OIDCConfig? = try messages.message(.logins)
             return AuthV2_GetConfigurationResponse.with { $0.configuration = configuration ?? .init() }
         }
         routes.unary(Method.SetConfiguration.descriptor) { (request: AuthV2_SetConfigurationRequest, call) in
-            try await logins.set(request.hasConfiguration ? request.configuration : nil, as: call.principal)
+            try await messages.change(.logins, .clusterAuthSetConfig, as: call.principal) {
+                $0 = request.configuration
+            }
             return AuthV2_SetConfigurationResponse()
         }
         routes.unary(Method.GetOIDCLogin.descriptor) {
@@ -194,7 +196,7 @@ extension AuthService {
     private func refusedLogin() throws -> SpileError {
         guard history.isAuthOn else { return SpileError.authIsOff }
         let remedy = "ask an administrator for a token: pachctl auth get-robot-token <name>, then auth use-auth-token"
-        guard try logins.configuration() != nil else {
+        guard try messages.message(.logins, AuthV2_OIDCConfig.self) != nil else {
             return SpileError(
                 .unimplemented, "OIDC ID provider configuration not found: this server logs in nobody by itself",
                 remedy: remedy)

@@ -55,10 +55,6 @@ struct SmallServices: Sendable {
         routes.unary(EnterpriseV2_API.Method.Deactivate.descriptor) { (_: EnterpriseV2_DeactivateRequest, _) in
             EnterpriseV2_DeactivateResponse()
         }
-        // There is nothing to delete; clients that delete everything begin with it.
-        routes.unary(IdentityV2_API.Method.DeleteAll.descriptor) { (_: IdentityV2_DeleteAllRequest, _) in
-            IdentityV2_DeleteAllResponse()
-        }
         routes.unary(LicenseV2_API.Method.DeleteAll.descriptor) { (_: LicenseV2_DeleteAllRequest, _) in
             LicenseV2_DeleteAllResponse()
         }
@@ -97,9 +93,6 @@ struct SmallServices: Sendable {
     }
 
     private func refuseTheRest(in routes: inout Routes) {
-        routes.refuse(IdentityV2_API.Method.descriptors) { method in
-            "\(method.method) is not offered: this server provides no identities, robots' tokens stand for who calls"
-        }
         routes.refuse(EnterpriseV2_API.Method.descriptors + LicenseV2_API.Method.descriptors) { method in
             "\(method.method): enterprise licensing is not part of this server"
         }

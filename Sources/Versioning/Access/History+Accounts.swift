@@ -29,7 +29,7 @@ extension History {
             try transaction.require(.clusterAuthDeactivate, on: .cluster)
             guard try transaction.catalog.hasAuth() else { throw SpileError.authIsOff }
             try transaction.catalog.deleteAccess()
-            try transaction.catalog.setSealedLoginConfiguration(nil)
+            try transaction.catalog.setSealed(.logins, to: nil)
             try transaction.catalog.setAuth(false)
         }
         authSwitch.store(false, ordering: .releasing)
