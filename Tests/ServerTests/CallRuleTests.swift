@@ -40,4 +40,42 @@ import Testing
             "pfs_v2.API/GetFileTAR", "proxy.API/Listen", "versionpb_v2.API/GetVersion",
         ])
     }
+
+    /// Runs `body` with a server on which authentication is on, and the root's token.
+    private func withAuth(_ body: (ServerProcess, _ root: String) async throws -> Void) async throws {
+        try await withServer { server in
+            let auth = AuthV2_API.Client(wrapping: server.client)
+            try await body(server, try await auth.activate(.init()).pachToken)
+        }
+    }
+
+    @Test func `without a token every call is refused that is not open`() async throws {
+        try await withAuth { server, _ in
+            for method in Self.services.joined() where Self.rule(method) != .open {
+                let error = try await server.refusal(of: method)
+                #expect(error?.code == .unauthenticated, "\(method): \(String(describing: error))")
+                #expect(error?.message == "no authentication token (try logging in)", "\(method)")
+            }
+        }
+    }
+
+    @Test func `a token without roles opens no call that takes one on the whole server`() async throws {
+        try await withAuth { server, root in
+            let auth = AuthV2_API.Client(wrapping: server.client)
+            let token = try await auth.getRobotToken(
+                .with { $0.robot = "nobody" }, metadata: ["authn-token": .string(root)]
+            ).token
+            for method in Self.services.joined() {
+                switch Self.rule(method) {
+                case .authority(let permission), .entrusted(let permission):
+                    // What everybody is given at the beginning.
+                    if permission == .projectCreate { continue }
+                    let error = try await server.refusal(of: method, token: token)
+                    #expect(error?.code == .permissionDenied, "\(method): \(String(describing: error))")
+                    #expect(error?.message.contains("\(permission)") == true, "\(method)")
+                case .open, .member, .anyone, nil: continue
+                }
+            }
+        }
+    }
 }

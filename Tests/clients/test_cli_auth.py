@@ -38,6 +38,19 @@ class TestTheSwitch:
         shell("pachctl auth activate --supply-root-token", "0123456789abcdef-mine\n")
         assert shell("pachctl auth whoami") == 'You are "pach:root"\n'
 
+    def test_deleting_all_turns_it_off(self, shell):
+        activate(shell)
+        shell("pachctl create repo r; echo yes | pachctl delete all")
+        assert "not activated" in shell.fails("pachctl auth whoami")
+        assert "r" not in shell("pachctl list repo --raw")
+
+    def test_the_store_is_for_administrators(self, shell):
+        activate(shell)
+        robot = shell("pachctl auth get-robot-token a -q")
+        shell("pachctl auth use-auth-token", robot)
+        for command in ("gc", "check", "snapshot nowhere"):
+            assert "CLUSTER_SNAPSHOTTER" in shell.fails(f"pachctl {command}")
+
     def test_deactivation_asks(self, shell):
         activate(shell)
         assert "nothing was changed" in shell.fails("echo n | pachctl auth deactivate")

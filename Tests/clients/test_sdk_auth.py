@@ -573,6 +573,24 @@ class TestSpouts:
         fails(lambda: cluster.root.auth.get_role_binding(
             resource=auth.Resource(type=auth.ResourceType.REPO, name="default/tap")), NOT_FOUND)
 
+    def test_it_goes_on_after_a_restart_of_the_server(self, cluster, alice, tap):
+        self.wait_for_file(alice, "/n")
+        cluster.server.stop()
+        cluster.server.start()
+        again = cluster.client(alice.auth_token)
+        head = again.pfs.inspect_branch(branch=pfs.Branch.from_uri("tap@master")).head
+        assert self.next_commit(again, after=head)
+
+    def test_taking_its_role_away_stops_its_writes(self, cluster, alice, tap):
+        self.wait_for_file(alice, "/n")
+        resource = auth.Resource(type=auth.ResourceType.REPO, name="default/tap")
+        cluster.give("pipeline:default/tap", [], resource, by=alice)
+        head = alice.pfs.inspect_branch(branch=pfs.Branch.from_uri("tap@master")).head
+        for message in alice.pps.get_logs(pipeline=tap, follow=True):
+            if NOT_ALLOWED in message.message:
+                break
+        assert alice.pfs.inspect_branch(branch=pfs.Branch.from_uri("tap@master")).head.id == head.id
+
     def test_one_that_runs_when_it_is_turned_on_goes_on(self, own_server):
         before = Client(host=own_server.host, port=own_server.port)
         spec = {"pipeline": {"name": "tap"}, "transform": {"cmd": ["sh", "-c", SPOUT]}, "spout": {}}
