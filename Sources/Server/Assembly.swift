@@ -32,6 +32,7 @@ final class Assembly: Sendable {
     private let segments: String
     private let secretsKey: String
     private let secrets: Secrets
+    private let sealer: KeyedSealer
 
     /// Opens the data folder's catalog and store, recovering what a crash left.
     init(folder: borrowing DataFolder, options: ServerOptions, logger: Logger) throws {
@@ -54,8 +55,8 @@ final class Assembly: Sendable {
             catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger, observer: watch)
         let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
         secretsKey = folder.secretsKey
-        let secrets = Secrets(
-            history: history, sealer: KeyedSealer(file: LocalKeyFile(secretsKey), randomness: randomness))
+        sealer = KeyedSealer(file: LocalKeyFile(secretsKey), randomness: randomness)
+        let secrets = Secrets(history: history, sealer: sealer)
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history),
             launcher: try options.launchers.make(
@@ -96,8 +97,23 @@ final class Assembly: Sendable {
         return fresh
     }
 
+    /// Turns authentication on where the server was given a root token, or sees to it that this is the one. To be
+    /// called before anybody is served; a second time changes nothing.
+    func prepareAuth() async throws {
+        guard let token = options.rootToken else { return }
+        if !history.isAuthOn {
+            _ = try await history.activateAuth(rootToken: token)
+        } else if try !history.isRootToken(token) {
+            _ = try await history.rotateRootToken(to: token, as: .server)
+        }
+        try await history.bindEverything(as: .server)
+        try await pipelines.bindPipelines(as: .server)
+    }
+
+    private var callers: Callers { Callers(history: history, watch: watch) }
+
     func makeRouter() -> RPCRouter<Routes.Transport> {
-        var routes = Routes(callers: Callers(history: history, watch: watch), calls: calls)
+        var routes = Routes(callers: callers, calls: calls)
         let transactions = Transactions(history: history, pipelines: pipelines)
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(
@@ -110,6 +126,10 @@ final class Assembly: Sendable {
         StorageService(history: history, references: references).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
         MaintenanceService(history: history, segments: segments, secretsKey: secretsKey).register(in: &routes)
+        let messages = SealedMessages(history: history, sealer: sealer)
+        AuthService(history: history, messages: messages, isRootTokenGiven: options.rootToken != nil)
+            .register(in: &routes)
+        IdentityService(messages: messages, randomness: SystemRandomness()).register(in: &routes)
         SmallServices(history: history, clusterID: clusterID).register(in: &routes)
         return routes.router
     }
@@ -127,7 +147,7 @@ final class Assembly: Sendable {
                 MetricsRoutes(
                     metrics: ServerMetrics(
                         history: history, watch: watch, calls: calls, clock: SystemClock(), started: started),
-                    executor: executor, logger: logger),
+                    gate: HTTPGate(callers: callers), executor: executor, logger: logger),
                 ContentRoutes(history: history, urls: ContentURLs(key: contentKey), executor: executor),
             ],
             logger: logger)

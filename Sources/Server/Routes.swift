@@ -7,10 +7,12 @@ import Versioning
 
 /// What a handler knows of a call besides its messages.
 struct Call: Sendable {
-    let principal: Principal
+    var principal: Principal
     let metadata: Metadata
     /// What the headers of a write ask for; empty for every other call.
     let terms: WriteTerms
+    /// Why nobody is known to call, for calls that are open to all.
+    var whyStranger: SpileError?
     /// Whether the caller has gone. Also true for every call once the server shuts down.
     var isAbandoned: @Sendable () -> Bool = { false }
     /// The address by which the caller reached the server, as the transport writes it; empty where nobody asked for it.
@@ -47,11 +49,11 @@ struct Routes {
     mutating func unaryReply<Input: Message, Output: Message>(
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Reply<Output>
     ) {
-        let callers = callers
+        let (callers, rule) = (callers, Self.rule(of: method))
         registerMeasured(method) { (request: StreamingServerRequest<Input>, _) in
-            let call = try callers.call(request.metadata, for: method)
+            let call = try callers.call(request.metadata, for: method, under: rule)
             let message: Input = try await Self.single(request.messages, method)
-            try call.checkReader(of: message)
+            try call.checkReader(of: message, callers.history)
             let answer = try await callers.noting(call, method) { try await handler(message, call) }
             return StreamingServerResponse(
                 single: ServerResponse(message: answer.message, metadata: answer.headers))
@@ -62,11 +64,11 @@ struct Routes {
     mutating func wait<Input: Message, Output: Message>(
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
     ) {
-        let callers = callers
+        let (callers, rule) = (callers, Self.rule(of: method))
         registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
-            let call = try callers.call(request.metadata, for: method)
+            let call = try callers.call(request.metadata, for: method, under: rule)
             let message = try await Self.single(request.messages, method)
-            try call.checkReader(of: message)
+            try call.checkReader(of: message, callers.history)
             let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
             return StreamingServerResponse(single: ServerResponse(message: answer))
         }
@@ -75,17 +77,17 @@ struct Routes {
     mutating func serverStream<Input: Message, Output: Message>(
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call, RPCWriter<Output>) async throws -> Void
     ) {
-        let callers = callers
+        let (callers, rule) = (callers, Self.rule(of: method))
         let metrics = calls.add(method)
         register(method) { (request: StreamingServerRequest<Input>, context) in
             let span = metrics.begin()
             return try await span.preparing {
                 try await rpc {
-                    var open = try callers.call(request.metadata, for: method)
+                    var open = try callers.call(request.metadata, for: method, under: rule)
                     open.localPeer = context.localPeer
                     let call = open
                     let message = try await Self.single(request.messages, method)
-                    try call.checkReader(of: message)
+                    try call.checkReader(of: message, callers.history)
                     return StreamingServerResponse { writer in
                         try await span.ending {
                             try await rpc {
@@ -129,9 +131,9 @@ struct Routes {
         _ method: MethodDescriptor,
         _ handler: @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call) async throws -> Reply<Output>
     ) {
-        let callers = callers
+        let (callers, rule) = (callers, Self.rule(of: method))
         registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
-            var open = try callers.call(request.metadata, for: method)
+            var open = try callers.call(request.metadata, for: method, under: rule)
             open.isAbandoned = { context.cancellation.isCancelled }
             let call = open
             let answer = try await callers.noting(call, method) { try await handler(request.messages, call) }
@@ -144,14 +146,20 @@ struct Routes {
     mutating func refuse(_ methods: [MethodDescriptor], _ text: @escaping @Sendable (MethodDescriptor) -> String) {
         for method in methods where !router.hasHandler(forMethod: method) {
             let metrics = calls.add(method)
+            let (callers, rule) = (callers, Self.rule(of: method))
             router.registerHandler(
                 forMethod: method, deserializer: IgnoringDeserializer(), serializer: EmptySerializer()
-            ) { _, _ in
+            ) { request, _ in
                 try await metrics.begin().ending {
+                    _ = try await rpc { try callers.call(request.metadata, for: method, under: rule) }
                     throw RPCError(code: .unimplemented, message: text(method))
                 }
             }
         }
+    }
+
+    private static func rule(of method: MethodDescriptor) -> CallRule? {
+        CallRules.all["\(method.service.fullyQualifiedService)/\(method.method)"]
     }
 
     /// For methods whose handler does all there is to do before it answers.

@@ -17,6 +17,10 @@ package func runServer(_ options: ServerOptions) async throws {
     let logger = Logger.server(options.logFormat, options.logLevel)
     let folder = try DataFolder(options.dataFolder)
     let assembly = try Assembly(folder: folder, options: options, logger: logger)
+    do { try await assembly.prepareAuth() } catch {
+        try? assembly.history.close()
+        throw error
+    }
     let executor = IOExecutor(threads: options.threads)
     let transport = assembly.makeTransport()
     let peers = assembly.makePeerTransport()

@@ -7,7 +7,8 @@ extension History {
     package func startTransaction(as principal: Principal) async throws -> TransactionRecord {
         try await transact(as: principal) { transaction in
             try transaction.refuseLaunches("it may not start transactions")
-            let record = TransactionRecord(id: transaction.id, startedAt: transaction.now)
+            let record = TransactionRecord(
+                id: transaction.id, startedAt: transaction.now, owner: transaction.principal.name)
             try transaction.catalog.put(record)
             return record
         }
@@ -22,6 +23,7 @@ extension History {
         try await transact(as: principal) { outer in
             try outer.refuseLaunches("it may not add to transactions")
             let record = try outer.catalog.existingTransaction(id)
+            try outer.checkOwner(of: record)
             do {
                 try outer.catalog.savepoint {
                     throw Rehearsed(outcome: try outer.within(id: id) { try body(record, $0) })
@@ -45,6 +47,7 @@ extension History {
         try await transact(as: principal) { outer in
             try outer.refuseLaunches("it may not finish transactions")
             let record = try outer.catalog.existingTransaction(id)
+            try outer.checkOwner(of: record)
             let result = try outer.within(id: id) { try body(record, $0) }
             try outer.catalog.deleteTransaction(id)
             return (record, result)
@@ -55,7 +58,8 @@ extension History {
     package func deleteTransaction(_ id: CommitID, as principal: Principal) async throws {
         try await transact(as: principal) { outer in
             try outer.refuseLaunches("it may not delete transactions")
-            _ = try outer.catalog.existingTransaction(id)
+            let record = try outer.catalog.existingTransaction(id)
+            if !outer.isOwner(of: record) { try outer.require(.clusterDeleteAll, on: .cluster) }
             try outer.catalog.deleteTransaction(id)
         }
     }
@@ -65,6 +69,23 @@ extension History {
             try outer.refuseLaunches("it may not delete transactions")
             try outer.catalog.deleteTransactions()
         }
+    }
+}
+
+extension HistoryTransaction {
+    fileprivate func isOwner(of record: TransactionRecord) -> Bool {
+        guard case .subject(let subject) = principal else { return true }
+        return record.owner == subject.description
+    }
+
+    /// Where authentication is on only who started a transaction adds to it and finishes it: what others put into it
+    /// would be done by his authority.
+    fileprivate func checkOwner(of record: TransactionRecord) throws {
+        guard case .subject(let subject) = principal, !isOwner(of: record) else { return }
+        throw SpileError(
+            .permissionDenied,
+            "\(subject) is not authorized to perform this operation: transaction \(record.id) is somebody else's",
+            remedy: "start one of your own")
     }
 }
 

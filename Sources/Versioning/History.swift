@@ -31,6 +31,8 @@ package final class History: Sendable {
     package let figures = CommitterFigures()
     /// What ``expectsGarbage()`` had counted when garbage was last collected; guarded by the mutex.
     let collectedLeftovers = Mutex(0)
+    /// Whether authentication is on, beside the catalog that says so, because every call asks.
+    let authSwitch: Atomic<Bool>
     /// Of the open commit that was read last, so that many reads of one cost one check; guarded by the mutex.
     let lastCheck = Mutex<ContentCheck?>(nil)
 
@@ -46,6 +48,7 @@ package final class History: Sendable {
         self.catalog = catalog
         events = EventHub()
         try Self.prepare(catalog, now: clock.now())
+        authSwitch = Atomic(try catalog.read { try $0.hasAuth() })
         committer = Committer(
             catalog: catalog, slots: try store.makeCommitWriter(),
             world: TransactionWorld(

@@ -27,7 +27,7 @@ extension HistoryTransaction {
     /// A new branch without head and provenance gets an empty finished AUTO commit; new, non-empty provenance adds an
     /// open AUTO commit; taking all provenance away adds none. Branches named in `provenance` are made if missing.
     package func createBranch(_ key: BranchKey, _ change: BranchChange = BranchChange()) throws {
-        try authorizeWrite(to: key.repo)
+        try authorizeBranch(of: key.repo)
         try NameRules.checkBranch(key.name)
         let repo = try catalog.existingRepo(key.repo)
         let existing = try catalog.branch(repo: repo.id, name: key.name)
@@ -92,6 +92,7 @@ extension HistoryTransaction {
     package func deleteBranch(_ key: BranchKey, force: Bool) throws {
         try refuseLaunches("it may not delete branches")
         let branch = try catalog.existingBranch(key)
+        try require(.repoDeleteBranch, on: AccessResource(key.repo))
         try detach(branch, force: force)
         try detachTriggers(of: branch, force: force)
         try catalog.deleteBranch(id: branch.id)

@@ -27,6 +27,7 @@ extension HistoryTransaction {
         switch edit.target {
         case .cluster:
             try refuseLaunches("it may not edit the cluster's metadata")
+            try require(.clusterEditClusterMetadata, on: .cluster)
             try catalog.setClusterMetadata(edit.change.applied(to: catalog.clusterMetadata()))
         case .project(let key):
             try refuseLaunches("it may not edit projects")
@@ -39,7 +40,7 @@ extension HistoryTransaction {
             repo.metadata = try edit.change.applied(to: repo.metadata)
             try catalog.update(repo)
         case .branch(let key):
-            try authorizeWrite(to: key.repo)
+            try authorizeBranch(of: key.repo)
             var branch = try catalog.existingBranch(key)
             branch.metadata = try edit.change.applied(to: branch.metadata)
             branch.updatedAt = now
@@ -56,6 +57,7 @@ extension HistoryTransaction {
             guard var pipeline = try catalog.pipeline(key) else {
                 throw SpileError.notFound("pipeline \"\(key)\" not found")
             }
+            try require(.repoWrite, on: AccessResource(key.repo(.user)))
             pipeline.metadata = try edit.change.applied(to: pipeline.metadata)
             try catalog.put(pipeline)
         }

@@ -8,18 +8,22 @@ extension HistoryTransaction {
         let existing = try catalog.project(key)
         if update {
             guard var project = existing else { throw SpileError.projectNotFound(key) }
+            try require(.projectModifyBindings, on: .project(key))
             project.description = description
             return try catalog.update(project)
         }
+        try require(.projectCreate, on: .cluster)
         guard existing == nil else { throw SpileError(.alreadyExists, "project \(key) already exists") }
         _ = try catalog.insert(
             ProjectRecord(key: key, description: description, createdAt: now, createdBy: principal.name))
+        try bind(.projectOwner, at: .project(key))
     }
 
     /// Deletes a project without repos.
     package func deleteProject(_ key: ProjectKey) throws {
         try refuseLaunches("it may not delete projects")
         guard let project = try catalog.project(key) else { throw SpileError.projectNotFound(key) }
+        try require(.projectDelete, .projectModifyBindings, on: .project(key))
         let repos = try catalog.repos(in: [key], type: nil)
         guard repos.isEmpty else {
             let lines = repos.map { "cannot delete project \(key): repo \($0.key) still exists" }
@@ -27,6 +31,7 @@ extension HistoryTransaction {
         }
         try catalog.setProjectDefaults(key, to: nil)
         try catalog.deleteProject(id: project.id)
+        try catalog.setRoleBinding(.project(key), to: nil)
     }
 }
 

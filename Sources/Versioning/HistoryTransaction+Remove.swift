@@ -11,6 +11,7 @@ extension HistoryTransaction {
     /// Removes one commit and, with `recursive`, all commits that derive from it.
     package func remove(_ handle: CommitHandle, by removal: Removal, recursive: Bool) throws {
         try refuseLaunches("it may not \(removal.rawValue) commits")
+        try require(.repoDeleteCommit, on: .cluster)
         let commit = try catalog.existingCommit(handle)
         try refuseSpec(commit, by: removal)
         guard try recursive || catalog.directSubvenance(commit: commit.sequence, limit: 1).isEmpty else {
@@ -24,6 +25,7 @@ extension HistoryTransaction {
     /// Removes all commits that carry a set id; none at all is no error.
     package func remove(set id: CommitID, by removal: Removal) throws {
         try refuseLaunches("it may not \(removal.rawValue) commits")
+        try require(.repoDeleteCommit, on: .cluster)
         let members = try catalog.commits(set: id)
         for member in members { try refuseSpec(member, by: removal) }
         let others = Set(try derived(from: members).map(\.key.id)).subtracting([id])
@@ -39,6 +41,7 @@ extension HistoryTransaction {
     /// Gives up the files of a commit that can be made anew from what it derives from; its place in history stays.
     package func forgetCommit(_ picker: CommitPicker) throws {
         try refuseLaunches("it may not forget commits")
+        try require(.repoDeleteCommit, on: AccessResource(picker.repo))
         func refused(_ why: String) -> SpileError { .domain("Forget Commit: \(why)") }
         var commit = try catalog.existingCommit(picker)
         guard !commit.provenance.isEmpty else {

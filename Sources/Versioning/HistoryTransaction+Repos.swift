@@ -10,16 +10,19 @@ extension HistoryTransaction {
         }
         if var existing = try catalog.repo(key) {
             guard update else { throw SpileError(.alreadyExists, "repo \(key) already exists") }
+            try require(.repoWrite, on: AccessResource(key))
             guard existing.description != description else { return }
             existing.description = description
             return try catalog.update(existing)
         }
+        try require(.projectCreateRepo, on: .project(key.project))
         if key.type != .user {
             guard try catalog.repo(key.of(type: .user)) != nil else {
                 throw SpileError.domain("cannot create a system repo without a corresponding 'user' repo: \(key)")
             }
         }
         _ = try catalog.insert(RepoRecord(key: key, description: description, createdAt: now))
+        if key.type == .user { try bind(.repoOwner, at: AccessResource(key)) }
     }
 
     /// Deletes a repo with all its branches and commits, a user repo together with its system repos; false if there is
@@ -34,6 +37,7 @@ extension HistoryTransaction {
     private func deleteRepo(_ key: RepoKey, besides others: Set<Int64>, force: Bool) throws -> Bool {
         try refuseLaunches("it may not delete repos")
         guard let repo = try catalog.repo(key) else { return false }
+        try require(.repoDelete, on: AccessResource(key))
         var doomed = [repo]
         if key.type == .user {
             doomed += try [RepoType.meta, .spec].compactMap { try catalog.repo(key.of(type: $0)) }
@@ -47,6 +51,7 @@ extension HistoryTransaction {
         }
         for repo in doomed {
             try catalog.deleteRepo(id: repo.id)
+            if repo.key.type == .user { try catalog.setRoleBinding(AccessResource(repo.key), to: nil) }
             touch(repo: repo.id)
         }
         return true
@@ -80,9 +85,12 @@ extension HistoryTransaction {
 }
 
 extension HistoryTransaction {
-    /// Deletes the repos of some projects (nil: of all) that no pipeline owns, whole; returns what is gone.
+    /// Deletes the repos of some projects (nil: of all) that no pipeline owns, whole; returns what is gone. Those that
+    /// the caller may not delete stay.
     package func deleteRepos(in projects: [ProjectKey]?, force: Bool) throws -> [RepoKey] {
+        var access = try catalog.access(of: principal)
         let doomed = try catalog.repos(in: projects, type: nil)
+            .filter { try access?.has(.repoDelete, on: AccessResource($0.key)) ?? true }
         for repo in doomed where repo.key.type == .user { try refusePipelineRepo(repo.key) }
         let ids = Set(doomed.map(\.id))
         for repo in doomed { _ = try deleteRepo(repo.key, besides: ids, force: force) }
@@ -91,11 +99,16 @@ extension HistoryTransaction {
 
     /// Deletes all repos and projects and makes the project `default` anew. Pipelines have to be gone before.
     package func deleteEverything() throws {
+        try require(.clusterDeleteAll, on: .cluster)
         _ = try deleteRepos(in: nil, force: true)
         for project in try catalog.projects() {
             try catalog.setProjectDefaults(project.key, to: nil)
             try catalog.deleteProject(id: project.id)
+            try catalog.setRoleBinding(.project(project.key), to: nil)
         }
         _ = try catalog.insert(ProjectRecord(key: .standard, description: "", createdAt: now))
+        if try catalog.hasAuth() {
+            try catalog.setRoleBinding(.project(.standard), to: AccessDefaults.standardProject)
+        }
     }
 }

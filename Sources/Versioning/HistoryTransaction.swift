@@ -76,7 +76,8 @@ package final class HistoryTransaction {
 
     /// Checks that the caller may write to `repo`.
     ///
-    /// A launch may write its pipeline's output repo while it is the newest launch: an older one is fenced.
+    /// A launch may write its pipeline's output repo while it is the newest launch: an older one is fenced. Where
+    /// authentication is on, whoever it is also needs the permission.
     func authorizeWrite(to repo: RepoKey) throws { try catalog.authorizeWrite(to: repo, by: principal) }
 
     /// Checks that the caller is not the code of a pipeline.
@@ -89,6 +90,7 @@ package final class HistoryTransaction {
 extension CatalogReader {
     /// Checks that `principal` may write to `repo`; see ``HistoryTransaction/authorizeWrite(to:)``.
     func authorizeWrite(to repo: RepoKey, by principal: Principal) throws {
+        try require([.repoWrite], on: AccessResource(repo), by: principal)
         guard case .launch(let pipeline, let epoch) = principal else { return }
         guard repo == pipeline.repo(.user) else {
             throw Principal.refusal(of: pipeline, "it may write \(pipeline) only, not \(repo)")
@@ -106,7 +108,10 @@ extension CatalogReader {
 extension BranchRecord {
     /// Only the code of its own pipeline starts commits on a branch that derives from others.
     func refuseOutput(for principal: Principal) throws {
-        guard !provenance.isEmpty, case .user = principal else { return }
+        switch principal {
+        case .server, .launch: return
+        case .user, .subject, .stranger: if provenance.isEmpty { return }
+        }
         throw SpileError.domain(
             "cannot start a commit on an output branch: \(key)",
             remedy: "its pipeline writes it; write to another branch or repo")

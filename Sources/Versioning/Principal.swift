@@ -4,8 +4,12 @@ import Core
 package enum Principal: Sendable, Equatable {
     /// The server itself.
     case server
-    /// A caller from outside; the name is empty where authentication is off.
+    /// A caller from outside, where authentication is off. The name is what it says of itself: mostly nothing.
     case user(String)
+    /// A caller from outside, where authentication is on: what it may do is found out from its roles.
+    case subject(Subject)
+    /// A caller from outside without a good token, where authentication is on: for the few calls that are open to all.
+    case stranger
     /// Code of a pipeline, known by the token of its launch. It may write its own output repo and nothing else.
     case launch(PipelineKey, epoch: Int64)
 
@@ -14,6 +18,8 @@ package enum Principal: Sendable, Equatable {
         switch self {
         case .server: ""
         case .user(let name): name
+        case .subject(let subject): subject.description
+        case .stranger: ""
         case .launch(let pipeline, _): "pipeline:\(pipeline)"
         }
     }

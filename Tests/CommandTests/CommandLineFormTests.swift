@@ -109,7 +109,7 @@ import Testing
             let names = argument["names"]?.elements ?? []
             let long = names.first { $0["kind"]?.text == "long" }?["name"]?.text ?? ""
             let short = names.first { $0["kind"]?.text == "short" }?["name"]?.text ?? "-"
-            if long.hasPrefix("no-"), long != "no-color" { continue }
+            if long.hasPrefix("no-"), !["no-color", "no-browser"].contains(long) { continue }
             flags.insert("\(long) \(short) \(argument["kind"]?.text ?? "")")
         }
         return flags

@@ -141,7 +141,8 @@ enum SQLiteRows {
     static func transaction(_ row: Row) throws -> TransactionRecord {
         TransactionRecord(
             id: try commitID(row["id"]), startedAt: Instant(nanoseconds: row["started_at"]),
-            requests: Array(row["requests"] as Data), responses: Array(row["responses"] as Data))
+            requests: Array(row["requests"] as Data), responses: Array(row["responses"] as Data),
+            owner: row["owner"])
     }
 
     static func pipeline(_ row: Row) throws -> PipelineRecord {

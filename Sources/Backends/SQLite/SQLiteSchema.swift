@@ -24,9 +24,13 @@ enum SQLiteSchema {
             try database.execute(sql: secrets)
             try database.execute(sql: "PRAGMA user_version = 5")
         }
-        migrator.registerMigration("6 jobs") { database in
-            try database.execute(sql: jobs)
+        migrator.registerMigration("6 tokens, role bindings, groups") { database in
+            try database.execute(sql: access)
             try database.execute(sql: "PRAGMA user_version = 6")
+        }
+        migrator.registerMigration("7 jobs") { database in
+            try database.execute(sql: jobs)
+            try database.execute(sql: "PRAGMA user_version = 7")
         }
         return migrator
     }

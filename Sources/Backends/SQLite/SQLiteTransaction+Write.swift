@@ -175,12 +175,12 @@ extension SQLiteTransaction: CatalogWriter {
     func put(_ transaction: TransactionRecord) throws {
         try run(
             """
-            INSERT INTO transactions (id, started_at, requests, responses) VALUES (?, ?, ?, ?)
+            INSERT INTO transactions (id, started_at, requests, responses, owner) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET requests = excluded.requests, responses = excluded.responses
             """,
             [
                 SQLiteRows.blob(transaction.id), transaction.startedAt.nanoseconds, Data(transaction.requests),
-                Data(transaction.responses),
+                Data(transaction.responses), transaction.owner,
             ])
     }
 

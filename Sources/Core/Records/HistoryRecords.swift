@@ -170,8 +170,13 @@ package struct TransactionRecord: Sendable, Equatable {
     /// The requests and the answers of their last trial run, in the front door's own form.
     package var requests: [UInt8]
     package var responses: [UInt8]
+    /// Who started it, as ``Subject`` writes it; empty where authentication was off.
+    package var owner: String
 
-    package init(id: CommitID, startedAt: Instant, requests: [UInt8] = [], responses: [UInt8] = []) {
+    package init(
+        id: CommitID, startedAt: Instant, requests: [UInt8] = [], responses: [UInt8] = [], owner: String = ""
+    ) {
+        self.owner = owner
         self.id = id
         self.startedAt = startedAt
         self.requests = requests

@@ -107,6 +107,19 @@ package protocol CatalogReader {
     /// By name.
     func secrets() throws -> [SecretRecord]
     func secret(_ name: String) throws -> SecretRecord?
+
+    /// A token, also one that has expired: the caller looks at the clock.
+    func token(hash: Digest) throws -> TokenRecord?
+    /// All tokens, by subject.
+    func tokens() throws -> [TokenRecord]
+    /// Nil where none exists; one without entries is another thing.
+    func roleBinding(_ resource: AccessResource) throws -> RoleBinding?
+    /// The roles that some subjects have at a resource, together; nil where no binding exists.
+    func roles(at resource: AccessResource, of subjects: [Subject]) throws -> Set<Role>?
+    /// The groups that a subject is in, by name.
+    func memberships(of member: Subject) throws -> [MembershipRecord]
+    /// Who is in a group (nil: in any), by name.
+    func memberships(in group: Subject?) throws -> [MembershipRecord]
 }
 
 /// Changes inside a transaction. A method that names a row that is not there changes nothing unless it says otherwise.
@@ -190,4 +203,20 @@ package protocol CatalogWriter: CatalogReader {
     func insert(_ secret: SecretRecord) throws
     /// Deletes a secret with its values, and says whether there was one.
     func deleteSecret(_ name: String) throws -> Bool
+
+    /// Inserts, or replaces the one of the same hash.
+    func put(_ token: TokenRecord) throws
+    /// Deletes a token, and says whether there was one.
+    func deleteToken(hash: Digest) throws -> Bool
+    /// Deletes the tokens of a subject; returns how many there were.
+    func deleteTokens(of subject: Subject) throws -> Int
+    /// Deletes the tokens that have expired by `instant`; returns how many there were.
+    func deleteTokens(expiredBy instant: Instant) throws -> Int
+    /// Replaces who has which roles at a resource; nil takes the binding away.
+    func setRoleBinding(_ resource: AccessResource, to binding: RoleBinding?) throws
+    /// Inserts, or replaces the one of the same member and group.
+    func put(_ membership: MembershipRecord) throws
+    func deleteMembership(of member: Subject, in group: Subject) throws
+    /// Deletes all tokens, role bindings and memberships.
+    func deleteAccess() throws
 }

@@ -7,6 +7,7 @@ extension PipelineManager {
         try refuseLaunches(principal, "start pipeline")
         try await history.transact(as: principal) { transaction in
             guard var pipeline = try transaction.catalog.pipeline(key) else { throw Self.missing(key) }
+            try transaction.require(.repoWrite, on: AccessResource(key.repo(.user)))
             guard pipeline.stopped else { return }
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
             pipeline.stopped = false
@@ -26,6 +27,7 @@ extension PipelineManager {
                 if mustExist { throw Self.missing(key) }
                 return
             }
+            try transaction.require(.repoWrite, on: AccessResource(key.repo(.user)))
             guard !pipeline.stopped else { return }
             pipeline.stopped = true
             try transaction.catalog.put(pipeline)
@@ -82,6 +84,8 @@ extension PipelineManager {
         _ pipeline: PipelineRecord, _ deletion: Deletion, in transaction: HistoryTransaction
     ) throws {
         let key = pipeline.key
+        try transaction.require(.repoDelete, on: AccessResource(key.repo(.user)))
+        try PipelineAccess.unbind(pipeline, in: transaction)
         try transaction.killJobs(of: key, reason: "job deleted")
         // First the rows: a repo that still has a pipeline must not be deleted, and the launch's token dies with them.
         try transaction.catalog.deletePipeline(key)

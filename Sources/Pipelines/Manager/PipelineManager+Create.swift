@@ -84,6 +84,7 @@ extension PipelineManager {
         let key = spec.key
         let old = try transaction.catalog.pipeline(key)
         if old != nil, !request.update { throw SpileError(.alreadyExists, "pipeline \"\(key)\" already exists") }
+        if old != nil { try transaction.require(.repoWrite, on: AccessResource(key.repo(.user))) }
         try spec.checkShape()
         try checkInputs(of: spec, in: transaction)
         if old == nil, try transaction.catalog.repo(key.repo(.user)) != nil {
@@ -100,6 +101,7 @@ extension PipelineManager {
         try transaction.killJobs(
             of: key, reason: "all jobs killed because pipeline was updated for user \(killer(transaction.principal))")
         try makeRepos(of: key, in: transaction)
+        try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
         let isStopped = old?.stopped ?? false
@@ -210,6 +212,9 @@ extension PipelineManager {
     }
 
     private static func author(_ principal: Principal) -> String {
-        if case .user(let name) = principal { name } else { "" }
+        switch principal {
+        case .user, .subject: principal.name
+        case .server, .launch, .stranger: ""
+        }
     }
 }

@@ -55,6 +55,11 @@ extension PipelineManager {
         }
         let affected = try await history.transact(as: principal) { transaction in
             try Self.checkProject(of: change, in: transaction.catalog)
+            if let project = change.project {
+                try transaction.require(.projectSetDefaults, on: .project(project))
+            } else {
+                try transaction.require(.clusterSetDefaults, on: .cluster)
+            }
             let affected = change.regenerate ? try Self.affected(by: change, request, in: transaction.catalog) : []
             if change.dryRun { return affected.map(\.spec.key) }
             try Self.store(change, in: transaction)

@@ -55,8 +55,17 @@ extension PipelineManager {
         }
     }
 
-    /// Versions of pipelines, newest first.
+    /// Versions of pipelines, newest first; without those whose output repo the caller may not see.
     package func list(_ listing: Listing, as principal: Principal) throws -> [PipelineRecord] {
+        let listed = try versions(listing, as: principal)
+        let result = try history.read { catalog in
+            guard var access = try catalog.access(of: principal) else { return listed }
+            return try listed.filter { try access.lists($0.key.repo(.user)) }
+        }
+        return result.sorted { ($1.updatedAt, $0.key, $1.version) < ($0.updatedAt, $1.key, $0.version) }
+    }
+
+    private func versions(_ listing: Listing, as principal: Principal) throws -> [PipelineRecord] {
         var result = try history.read { catalog -> [PipelineRecord] in
             var keys: [PipelineKey]
             if let key = listing.pipeline {
@@ -77,7 +86,7 @@ extension PipelineManager {
             }
         }
         if case .launch(let own, _) = principal { result = result.filter { $0.key == own } }
-        return result.sorted { ($1.updatedAt, $0.key, $1.version) < ($0.updatedAt, $1.key, $0.version) }
+        return result
     }
 
     /// The spec commits that a commit set holds, or that commits of it were made by.

@@ -15,7 +15,7 @@ package struct Secrets: SecretSource {
     /// Stores a secret. A second one of the name is refused; a retry does not help.
     package func create(_ manifest: SecretManifest, as principal: Principal) async throws {
         try Self.refuseLaunches(principal)
-        let isFirst = try history.read { try $0.secrets() }.isEmpty
+        let isFirst = try history.read { try !$0.hasSealed() }
         var sealed: [String: [UInt8]] = [:]
         for (key, value) in manifest.values {
             let binding = SecretRecord.binding(of: manifest.name, key: key)

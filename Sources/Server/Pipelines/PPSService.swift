@@ -24,6 +24,10 @@ struct PPSService: Sendable {
         registerSecrets(in: &routes)
         registerDefaults(in: &routes)
         registerLogs(in: &routes)
+        routes.unary(Method.ActivateAuth.descriptor) { (_: PpsV2_ActivateAuthRequest, call) in
+            try await manager.bindPipelines(as: call.principal)
+            return PpsV2_ActivateAuthResponse()
+        }
         routes.unary(Method.RunPipeline.descriptor) { (_: PpsV2_RunPipelineRequest, _) -> Google_Protobuf_Empty in
             throw SpileError.domain("unimplemented", remedy: "rerun pipeline runs one again")
         }
@@ -174,11 +178,13 @@ extension PPSService {
             if message.name.isEmpty { message = request.job.pipeline }
         }
         guard !message.name.isEmpty else {
+            try history.read { try $0.require([.clusterGetPachdLogs], on: .cluster, by: call.principal) }
             throw SpileError(
                 .unimplemented, "GetLogs of the server itself is not implemented", remedy: "read its standard error")
         }
         let pipeline = try manager.inspect(
             project: ProjectKey(message.project), name: message.name, as: call.principal)
+        try manager.checkLogReader(call.principal, of: pipeline)
         let isOfWork = request.hasDatum && !request.datum.id.isEmpty || !request.dataFilters.isEmpty
         if isOfWork || request.hasJob && !["", "spout"].contains(request.job.id) { return nil }
         let since = Double(request.since.seconds) + Double(request.since.nanos) / 1e9

@@ -14,11 +14,13 @@ extension PFSService {
             let key = try BranchKey(request.branch)
             return try history.read { try $0.view($0.existingBranch(key)).message }
         }
-        routes.serverStream(Method.ListBranch.descriptor) { (request: PfsV2_ListBranchRequest, _, writer) in
+        routes.serverStream(Method.ListBranch.descriptor) { (request: PfsV2_ListBranchRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoListBranch)
             let key: RepoKey? = request.hasRepo && !request.repo.name.isEmpty ? try RepoKey(request.repo) : nil
             let branches = try history.read { catalog in
                 let repo = try key.map { try catalog.existingRepo($0).id }
-                return try catalog.branches(repo: repo).map { try catalog.view($0).message }
+                return try catalog.branches(repo: repo).filter { try filter.accepts($0.key.repo, catalog) }
+                    .map { try catalog.view($0).message }
             }
             for info in request.reverse ? branches : branches.reversed() { try await writer.write(info) }
         }

@@ -33,7 +33,8 @@ extension PFSService {
         routes.serverStream(Method.InspectCommitSet.descriptor) {
             (request: PfsV2_InspectCommitSetRequest, call, writer) in
             let id = try Self.setID(request.commitSet)
-            let members = try history.commitSet(id).filter { call.principal.mayRead($0.key.repo) }
+            var filter = RepoFilter(history, call.principal, .repoInspectCommit)
+            let members = try history.commitSet(id).filter { try filter.accepts($0.key.repo) }
             for member in members where !request.wait || member.isFinished {
                 try await writer.write(try history.read { try $0.view(member).message })
             }
@@ -42,9 +43,12 @@ extension PFSService {
                 try await writer.write(try history.read { try $0.view(commit).message })
             }
         }
-        routes.serverStream(Method.ListCommitSet.descriptor) { (request: PfsV2_ListCommitSetRequest, _, writer) in
+        routes.serverStream(Method.ListCommitSet.descriptor) { (request: PfsV2_ListCommitSetRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoInspectCommit)
             let project = request.hasProject && !request.project.name.isEmpty ? ProjectKey(request.project) : nil
-            try await history.listCommitSets(project: project) { id, members in
+            try await history.listCommitSets(project: project) { id, all in
+                let members = try all.filter { try filter.accepts($0.record.key.repo) }
+                if members.isEmpty { return }
                 try await writer.write(
                     PfsV2_CommitSetInfo.with {
                         $0.commitSet.id = id.description

@@ -10,12 +10,15 @@ extension PFSService {
             try await transactions.perform(.with { $0.createRepo = request }, call)
             return Google_Protobuf_Empty()
         }
-        routes.unary(Method.InspectRepo.descriptor) { (request: PfsV2_InspectRepoRequest, _) in
+        routes.unary(Method.InspectRepo.descriptor) { (request: PfsV2_InspectRepoRequest, call) in
             let key = try RepoKey(request.repo)
             return try history.read { catalog in
                 let repo = try catalog.existingRepo(key)
                 var info = try Self.info(repo, catalog)
                 info.details.sizeBytes = Int64(clamping: try catalog.masterSize(repo: repo.id))
+                if var access = try catalog.access(of: call.principal) {
+                    info.authInfo = try access.message(on: AccessResource(key))
+                }
                 return info
             }
         }
@@ -33,9 +36,9 @@ extension PFSService {
             }
             return PfsV2_DeleteReposResponse.with { $0.repos = keys.map(\.message) }
         }
-        routes.unary(Method.ReposSummary.descriptor) { (request: PfsV2_ReposSummaryRequest, _) in
+        routes.unary(Method.ReposSummary.descriptor) { (request: PfsV2_ReposSummaryRequest, call) in
             try PfsV2_ReposSummaryResponse.with { response in
-                response.summaries = try request.projects.compactMap { try summary(ProjectKey($0)) }
+                response.summaries = try request.projects.compactMap { try summary(ProjectKey($0), call.principal) }
             }
         }
     }
@@ -62,7 +65,9 @@ extension PFSService {
         }
         let projects = request.projects.isEmpty ? nil : request.projects.map(ProjectKey.init)
         return try history.read { catalog in
-            var repos = try catalog.repos(in: projects, type: type).filter { principal.mayRead($0.key) }
+            var access = try catalog.access(of: principal)
+            var repos = try catalog.repos(in: projects, type: type)
+                .filter { try principal.mayRead($0.key) && access?.lists($0.key) ?? true }
             if request.hasPage {
                 let size = Int(clamping: request.page.pageSize)
                 let (start, overflows) = Int(clamping: request.page.pageIndex).multipliedReportingOverflow(by: size)
@@ -71,14 +76,16 @@ extension PFSService {
             return try repos.map { repo in
                 var info = try Self.info(repo, catalog)
                 info.sizeBytesUpperBound = Int64(clamping: try catalog.masterSize(repo: repo.id))
+                if let shown = try access?.message(on: AccessResource(repo.key)) { info.authInfo = shown }
                 return info
             }
         }
     }
 
-    private func summary(_ project: ProjectKey) throws -> PfsV2_ReposSummary? {
+    private func summary(_ project: ProjectKey, _ principal: Principal) throws -> PfsV2_ReposSummary? {
         try history.read { catalog in
-            let repos = try catalog.repos(in: [project], type: .user)
+            var access = try catalog.access(of: principal)
+            let repos = try catalog.repos(in: [project], type: .user).filter { try access?.lists($0.key) ?? true }
             guard !repos.isEmpty else { return nil }
             let size = try repos.reduce(0 as UInt64) { try $0 + catalog.masterSize(repo: $1.id) }
             return .with {

@@ -19,9 +19,9 @@ extension PFSService {
         routes.serverStream(Method.ListTask.descriptor) {
             (_: Taskapi_ListTaskRequest, _, _: RPCWriter<Taskapi_TaskInfo>) in
         }
-        // Without accounts there is nothing to give roles on.
-        routes.unary(Method.ActivateAuth.descriptor) { (_: PfsV2_ActivateAuthRequest, _) in
-            PfsV2_ActivateAuthResponse()
+        routes.unary(Method.ActivateAuth.descriptor) { (_: PfsV2_ActivateAuthRequest, call) in
+            try await history.bindEverything(as: call.principal)
+            return PfsV2_ActivateAuthResponse()
         }
         routes.unary(Method.Egress.descriptor) { (request: PfsV2_EgressRequest, _) -> PfsV2_EgressResponse in
             try refuseEgress(request)

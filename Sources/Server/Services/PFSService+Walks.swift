@@ -10,31 +10,35 @@ extension PFSService {
             try await history.find(try search(request, call)) { try await writer.write($0.message) }
         }
         routes.serverStream(Method.WalkCommitProvenance.descriptor) {
-            (request: PfsV2_WalkCommitProvenanceRequest, _, writer) in
+            (request: PfsV2_WalkCommitProvenanceRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoInspectCommit)
             let bounds = WalkBounds(count: request.maxCommits, depth: request.maxDepth)
             try await history.walk(.provenance, from: try request.start.map(CommitPicker.init), bounds) {
-                try await writer.write($0.message)
+                if try filter.accepts($0.record.key.repo) { try await writer.write($0.message) }
             }
         }
         routes.serverStream(Method.WalkCommitSubvenance.descriptor) {
-            (request: PfsV2_WalkCommitSubvenanceRequest, _, writer) in
+            (request: PfsV2_WalkCommitSubvenanceRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoInspectCommit)
             let bounds = WalkBounds(count: request.maxCommits, depth: request.maxDepth)
             try await history.walk(.subvenance, from: try request.start.map(CommitPicker.init), bounds) {
-                try await writer.write($0.message)
+                if try filter.accepts($0.record.key.repo) { try await writer.write($0.message) }
             }
         }
         routes.serverStream(Method.WalkBranchProvenance.descriptor) {
-            (request: PfsV2_WalkBranchProvenanceRequest, _, writer) in
+            (request: PfsV2_WalkBranchProvenanceRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoListBranch)
             let bounds = WalkBounds(count: request.maxBranches, depth: request.maxDepth)
             try await history.walk(.provenance, from: try request.start.map(BranchKey.init), bounds) {
-                try await writer.write($0.message)
+                if try filter.accepts($0.record.key.repo) { try await writer.write($0.message) }
             }
         }
         routes.serverStream(Method.WalkBranchSubvenance.descriptor) {
-            (request: PfsV2_WalkBranchSubvenanceRequest, _, writer) in
+            (request: PfsV2_WalkBranchSubvenanceRequest, call, writer) in
+            var filter = RepoFilter(history, call.principal, .repoListBranch)
             let bounds = WalkBounds(count: request.maxBranches, depth: request.maxDepth)
             try await history.walk(.subvenance, from: try request.start.map(BranchKey.init), bounds) {
-                try await writer.write($0.message)
+                if try filter.accepts($0.record.key.repo) { try await writer.write($0.message) }
             }
         }
     }

@@ -47,7 +47,7 @@ extension PFSService {
         case .deleteFile(let file): try upload.delete(path: file.path, datum: file.datum)
         case .copyFile(let copy):
             guard copy.hasSrc else { throw SpileError.invalid("validate recv: copy_file.src is missing") }
-            try call.checkReader(of: copy)
+            try call.checkReader(of: copy, history)
             try upload.copy(
                 from: try FileReference(copy.src), to: copy.dst, datum: copy.datum, append: copy.append)
         case .setCommit: throw SpileError.invalid("cannot set commit", remedy: "name the commit once, at the start")

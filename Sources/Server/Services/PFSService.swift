@@ -38,21 +38,21 @@ extension PFSService {
             }
             return Google_Protobuf_Empty()
         }
-        routes.unary(Method.InspectProject.descriptor) { (request: PfsV2_InspectProjectRequest, _) in
+        routes.unary(Method.InspectProject.descriptor) { (request: PfsV2_InspectProjectRequest, call) in
             guard request.hasProject else { throw SpileError.invalid("validate request: project is missing") }
-            return try project(ProjectKey(request.project)).message
+            return try info(project(ProjectKey(request.project)), call)
         }
-        routes.unary(Method.InspectProjectV2.descriptor) { (request: PfsV2_InspectProjectV2Request, _) in
+        routes.unary(Method.InspectProjectV2.descriptor) { (request: PfsV2_InspectProjectV2Request, call) in
             guard request.hasProject else { throw SpileError.invalid("validate request: project is missing") }
             let project = try project(ProjectKey(request.project))
             let defaults = try history.read { try $0.projectDefaults(project.key) }
-            return PfsV2_InspectProjectV2Response.with {
-                $0.info = project.message
+            return try PfsV2_InspectProjectV2Response.with {
+                $0.info = try info(project, call)
                 $0.defaultsJson = defaults?.json ?? "{}"
             }
         }
-        routes.serverStream(Method.ListProject.descriptor) { (_: PfsV2_ListProjectRequest, _, writer) in
-            for project in try history.read({ try $0.projects() }) { try await writer.write(project.message) }
+        routes.serverStream(Method.ListProject.descriptor) { (_: PfsV2_ListProjectRequest, call, writer) in
+            for project in try history.read({ try $0.projects() }) { try await writer.write(try info(project, call)) }
         }
         // `force` changes nothing: clients delete the repos one by one before, and what is left they did not want gone.
         routes.unary(Method.DeleteProject.descriptor) { (request: PfsV2_DeleteProjectRequest, call) in
@@ -64,6 +64,16 @@ extension PFSService {
     private func project(_ key: ProjectKey) throws -> ProjectRecord {
         guard let project = try history.read({ try $0.project(key) }) else { throw SpileError.projectNotFound(key) }
         return project
+    }
+
+    /// With what the caller may do there, where authentication is on.
+    private func info(_ project: ProjectRecord, _ call: Call) throws -> PfsV2_ProjectInfo {
+        var message = project.message
+        try history.read { catalog in
+            guard var access = try catalog.access(of: call.principal) else { return }
+            message.authInfo = try access.message(on: .project(project.key))
+        }
+        return message
     }
 
     private func registerAdministration(in routes: inout Routes) {

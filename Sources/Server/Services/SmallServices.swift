@@ -49,6 +49,12 @@ struct SmallServices: Sendable {
         routes.unary(EnterpriseV2_API.Method.GetState.descriptor) { (_: EnterpriseV2_GetStateRequest, _) in
             EnterpriseV2_GetStateResponse()
         }
+        routes.unary(EnterpriseV2_API.Method.PauseStatus.descriptor) { (_: EnterpriseV2_PauseStatusRequest, _) in
+            EnterpriseV2_PauseStatusResponse.with { $0.status = .unpaused }
+        }
+        routes.unary(EnterpriseV2_API.Method.Deactivate.descriptor) { (_: EnterpriseV2_DeactivateRequest, _) in
+            EnterpriseV2_DeactivateResponse()
+        }
         routes.unary(LicenseV2_API.Method.DeleteAll.descriptor) { (_: LicenseV2_DeleteAllRequest, _) in
             LicenseV2_DeleteAllResponse()
         }
@@ -87,12 +93,12 @@ struct SmallServices: Sendable {
     }
 
     private func refuseTheRest(in routes: inout Routes) {
-        routes.refuse(AuthV2_API.Method.descriptors + IdentityV2_API.Method.descriptors) { _ in
-            "the auth service is not activated"
+        routes.refuse(EnterpriseV2_API.Method.descriptors + LicenseV2_API.Method.descriptors) { method in
+            "\(method.method): enterprise licensing is not part of this server"
         }
         let others = [
             PfsV2_API.Method.descriptors, PpsV2_API.Method.descriptors, TransactionV2_API.Method.descriptors,
-            AdminV2_API.Method.descriptors, EnterpriseV2_API.Method.descriptors, LicenseV2_API.Method.descriptors,
+            AdminV2_API.Method.descriptors, AuthV2_API.Method.descriptors,
             DebugV2_Debug.Method.descriptors, Logs_API.Method.descriptors, Metadata_API.Method.descriptors,
             Storage_Fileset.Method.descriptors, Snapshot_API.Method.descriptors, Pjs_API.Method.descriptors,
             Proxy_API.Method.descriptors, Pachyderm_Worker_Worker.Method.descriptors,

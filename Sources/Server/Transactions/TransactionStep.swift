@@ -80,6 +80,8 @@ extension TransactionStep {
         guard request.hasRepo else { throw SpileError.invalid("no repo specified") }
         let key = try RepoKey(request.repo)
         return TransactionStep { transaction in
+            // Who may not delete it is told that it was not, as of one that is not there (`clients.md` §3.3).
+            guard try transaction.mayDelete(key) else { return Outcome() }
             if try transaction.catalog.repo(key) != nil { try transaction.refusePipelineRepo(key) }
             return Outcome(deleted: try transaction.deleteRepo(key, force: request.force))
         }

@@ -5,23 +5,43 @@ import Versioning
 /// A request that reads repos: which ones, for callers that may not read all. Nil stands for all there are.
 protocol ReadsRepos {
     var readRepos: [PfsV2_Repo?] { get }
+    /// What it takes, where authentication is on (`clients.md` §3.3, handler checks).
+    var readPermissions: [Permission] { get }
+}
+
+extension ReadsRepos {
+    var readPermissions: [Permission] { [.repoRead] }
 }
 
 extension Call {
     /// Code of a pipeline reads its own repos and what its inputs name, nothing else. File sets are for whoever knows
-    /// their handle.
-    func checkReader(of request: some Any) throws {
-        guard case .launch = principal, let request = request as? any ReadsRepos else { return }
-        for repo in request.readRepos { try checkReader(of: repo) }
+    /// their handle. Where all repos are meant, the handler leaves out what a user may not see.
+    func checkReader(of request: some Any, _ history: History) throws {
+        switch principal {
+        case .server, .user: return
+        case .launch, .subject, .stranger: break
+        }
+        guard let request = request as? any ReadsRepos else { return }
+        for repo in request.readRepos { try checkReader(of: repo, request.readPermissions, history) }
     }
 
-    func checkReader(of repo: PfsV2_Repo?) throws {
+    private func checkReader(of repo: PfsV2_Repo?, _ permissions: [Permission], _ history: History) throws {
+        let key = try repo.map { try RepoKey($0) }
+        if let key, key.name == RepoKey.fileSets { return }
+        try checkLaunch(reads: key)
+        // A request that names no repo is wrong, and its handler says how.
+        guard let key, !permissions.isEmpty, !key.name.isEmpty else { return }
+        if case .stranger = principal { _ = try subject() }
+        try history.read { try $0.require(permissions, on: AccessResource(key), by: principal) }
+    }
+
+    /// Checks that code of a pipeline may list the repo, nil: all.
+    func checkLaunch(reads key: RepoKey?) throws {
         guard case .launch(let pipeline, _) = principal else { return }
-        guard let repo else {
+        guard let key else {
             throw Principal.refusal(of: pipeline, "it may not list all repos", remedy: "name a repo of the pipeline")
         }
-        let key = try RepoKey(repo)
-        if principal.mayRead(key) || key.name == RepoKey.fileSets { return }
+        if principal.mayRead(key) { return }
         throw Principal.refusal(of: pipeline, "it may read \(pipeline) and its inputs only, not \(key)")
     }
 }
@@ -33,50 +53,64 @@ extension PfsV2_Commit {
 
 extension PfsV2_InspectRepoRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [repo] }
+    var readPermissions: [Permission] { [] }
 }
 extension PfsV2_ReposSummaryRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [nil] }
 }
 extension PfsV2_InspectBranchRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [branch.repo] }
+    var readPermissions: [Permission] { [] }
 }
 extension PfsV2_ListBranchRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [repo.name.isEmpty ? nil : repo] }
+    var readPermissions: [Permission] { [.repoListBranch] }
 }
 extension PfsV2_InspectCommitRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [commit.home] }
+    var readPermissions: [Permission] { [.repoInspectCommit] }
 }
 extension PfsV2_ListCommitRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [repo.name.isEmpty ? nil : repo] }
+    var readPermissions: [Permission] { [.repoListCommit] }
 }
 extension PfsV2_SubscribeCommitRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [repo] }
+    var readPermissions: [Permission] { [.repoListCommit] }
 }
 extension PfsV2_ListCommitSetRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [nil] }
 }
 extension PfsV2_FindCommitsRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [start.home] }
+    var readPermissions: [Permission] { [.repoRead, .repoInspectCommit] }
 }
 extension PfsV2_GetFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [file.commit.home] }
 }
 extension PfsV2_InspectFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+    var readPermissions: [Permission] { [.repoRead, .repoInspectFile] }
 }
 extension PfsV2_ListFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+    var readPermissions: [Permission] { [.repoRead, .repoListFile] }
 }
 extension PfsV2_WalkFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+    var readPermissions: [Permission] { [.repoRead, .repoListFile] }
 }
 extension PfsV2_GlobFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [commit.home] }
+    var readPermissions: [Permission] { [.repoRead, .repoListFile] }
 }
 extension PfsV2_DiffFileRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [newFile.commit.home] + (hasOldFile ? [oldFile.commit.home] : []) }
 }
 extension PfsV2_GetFileSetRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [commit.home] }
+}
+extension PfsV2_EgressRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [commit.home] }
 }
 extension PfsV2_CopyFile: ReadsRepos {

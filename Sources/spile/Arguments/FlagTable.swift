@@ -164,6 +164,29 @@ enum FlagTable {
         ("auth use-auth-token", "enterprise"),
         ("auth logout", "enterprise"),
         ("auth whoami", "enterprise"),
+        (
+            "auth activate",
+            """
+            supply-root-token only-activate enterprise issuer= redirect= client-id= trusted-peers= scopes=
+            """
+        ),
+        ("auth deactivate", "enterprise"),
+        ("auth login", "no-browser:b id-token:t enterprise"),
+        ("auth get-robot-token", "quiet:q ttl= enterprise"),
+        ("auth revoke", "token= user= enterprise"),
+        ("auth rotate-root-token", "supply-token="),
+        ("auth get-groups", "enterprise"),
+        ("auth roles-for-permission", ""),
+        ("auth check repo", "P"),
+        ("auth check project", ""),
+        ("auth get repo", "P"),
+        ("auth get project", ""),
+        ("auth get cluster", ""),
+        ("auth set repo", "P"),
+        ("auth set project", ""),
+        ("auth set cluster", ""),
+        ("auth get-config", "output-format:o= enterprise"),
+        ("auth set-config", "file:f= enterprise"),
         ("inspect cluster", "RO"),
         ("inspect defaults", "cluster project= raw"),
         ("create defaults", "cluster project= file:f= regenerate reprocess dry-run"),
@@ -176,7 +199,7 @@ enum FlagTable {
         (
             "server",
             "data= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= tls-cert= tls-key= "
-                + "launcher= container-command= container-network= image-pull= tool-binary="
+                + "auth-root-token-file= launcher= container-command= container-network= image-pull= tool-binary="
         ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),

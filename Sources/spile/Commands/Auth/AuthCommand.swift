@@ -5,9 +5,19 @@ import ArgumentParser
 struct AuthCommand: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "auth", abstract: "Say who you are to the server.",
-            discussion: "  echo $TOKEN | \(Program.name) auth use-auth-token",
-            subcommands: [UseAuthToken.self, AuthLogout.self, AuthWhoAmI.self])
+            commandName: "auth", abstract: "Say who you are to the server, and who may do what there.",
+            discussion: """
+                  \(Program.name) auth activate
+                  \(Program.name) auth get-robot-token reader -q
+                  \(Program.name) auth set repo readings repoReader robot:reader
+                  echo $TOKEN | \(Program.name) auth use-auth-token
+                """,
+            subcommands: [
+                AuthActivate.self, AuthDeactivate.self, AuthLogin.self, UseAuthToken.self, AuthLogout.self,
+                AuthWhoAmI.self, AuthRobotToken.self, AuthRevoke.self, AuthRotateRootToken.self, AuthGroups.self,
+                AuthRolesForPermission.self, AuthCheckVerb.self, AuthGetVerb.self, AuthSetVerb.self,
+                AuthGetConfig.self, AuthSetConfig.self,
+            ])
     }
 
     /// Changes the token of the context in use.
@@ -26,11 +36,7 @@ struct UseAuthToken: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        if Descriptor.input.isTerminal { Console.note("Please paste the token, then press return:") }
-        guard let line = readLine(), let token = line.split(separator: " ").first else {
-            throw Failure("no token on stdin")
-        }
-        try AuthCommand.setToken(String(token))
+        try AuthCommand.setToken(try AuthCommand.tokenOnInput())
     }
 }
 

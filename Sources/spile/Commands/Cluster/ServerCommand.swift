@@ -55,6 +55,12 @@ struct ServerCommand: AsyncParsableCommand {
         name: .customLong("tls-key"), parsing: .unconditional,
         help: ArgumentHelp("The private key of the certificate, PEM.", valueName: "file"))
     var tlsKey: String?
+    @Option(
+        name: .customLong("auth-root-token-file"), parsing: .unconditional,
+        help: ArgumentHelp(
+            "Turn authentication on, with the first line of this file as the administrator's token "
+                + "(default: $SPILE_AUTH_ROOT_TOKEN, else as it was).", valueName: "file"))
+    var rootTokenFile: String?
     @OptionGroup var launchers: LauncherFlags
     @OptionGroup var global: GlobalOptions
 
@@ -73,7 +79,17 @@ struct ServerCommand: AsyncParsableCommand {
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, logFormat: logFormat, fileURLFolders: allowFileURLs,
             garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
-            tls: try Self.tls(tlsCertificate, tlsKey))
+            tls: try Self.tls(tlsCertificate, tlsKey), rootToken: try Self.rootToken(rootTokenFile, .process))
+    }
+
+    /// The file's first line, else `SPILE_AUTH_ROOT_TOKEN`, else nil.
+    private static func rootToken(_ file: String?, _ environment: Environment) throws -> String? {
+        guard let file, !file.isEmpty else { return environment.nonEmpty("SPILE_AUTH_ROOT_TOKEN") }
+        let text = String(decoding: try Files.read(file), as: UTF8.self)
+        guard let token = text.split(whereSeparator: \.isNewline).first.map({ $0.split(separator: " ") })?.first else {
+            throw Failure("--auth-root-token-file \(file) is empty; make one: openssl rand -hex 16 >\(file)")
+        }
+        return String(token)
     }
 
     private static func tls(_ certificate: String?, _ key: String?) throws -> (certificate: String, key: String)? {

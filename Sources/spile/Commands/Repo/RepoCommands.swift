@@ -92,7 +92,7 @@ struct InspectRepo: AsyncParsableCommand {
         if info.hasDetails { text += "Size of HEAD on master: \(formatSize(info.details.sizeBytes))\n" }
         if info.hasAuthInfo {
             text += "Roles: [\(info.authInfo.roles.joined(separator: " "))]\n"
-            text += "Permissions: [\(info.authInfo.permissions.map { "\($0)" }.joined(separator: " "))]\n"
+            text += "Permissions: [\(info.authInfo.permissions.map(\.wireName).joined(separator: " "))]\n"
         }
         try Console.write(text)
     }

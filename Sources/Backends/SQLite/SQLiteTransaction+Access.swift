@@ -1,0 +1,160 @@
+import Core
+import Foundation
+import GRDB
+
+extension SQLiteSchema {
+    /// `kind` is that of the wire. A binding is a row of `role_bindings` and one of `role_entries` for each subject in
+    /// it; `roles` are names, parted by spaces.
+    static let access = """
+        CREATE TABLE auth_tokens (
+            hash BLOB PRIMARY KEY NOT NULL,
+            subject TEXT NOT NULL,
+            expires_at INTEGER
+        ) WITHOUT ROWID;
+        CREATE INDEX auth_tokens_by_subject ON auth_tokens (subject);
+
+        CREATE TABLE role_bindings (
+            kind INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE role_entries (
+            kind INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            roles TEXT NOT NULL,
+            PRIMARY KEY (kind, name, subject),
+            FOREIGN KEY (kind, name) REFERENCES role_bindings (kind, name) ON DELETE CASCADE
+        ) WITHOUT ROWID;
+
+        CREATE TABLE group_members (
+            member TEXT NOT NULL,
+            team TEXT NOT NULL,
+            spelling TEXT NOT NULL,
+            PRIMARY KEY (member, team)
+        ) WITHOUT ROWID;
+        CREATE INDEX group_members_by_team ON group_members (team);
+
+        ALTER TABLE transactions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+        """
+}
+
+// MARK: Look-ups
+
+extension SQLiteTransaction {
+    func token(hash: Digest) throws -> TokenRecord? {
+        try row("SELECT hash, subject, expires_at FROM auth_tokens WHERE hash = ?", [SQLiteRows.blob(hash)])
+            .map(Self.token)
+    }
+
+    func tokens() throws -> [TokenRecord] {
+        try rows("SELECT hash, subject, expires_at FROM auth_tokens ORDER BY subject, hash").map(Self.token)
+    }
+
+    private static func token(_ row: Row) throws -> TokenRecord {
+        TokenRecord(
+            hash: Digest(Array(row["hash"] as Data)), subject: try Subject(row["subject"]),
+            expiresAt: (row["expires_at"] as Int64?).map(Instant.init(nanoseconds:)))
+    }
+
+    func roleBinding(_ resource: AccessResource) throws -> RoleBinding? {
+        guard try hasBinding(resource) else { return nil }
+        let entries = try rows(
+            "SELECT subject, roles FROM role_entries WHERE kind = ? AND name = ?", Self.key(resource))
+        return RoleBinding(
+            Dictionary(
+                uniqueKeysWithValues: try entries.map {
+                    (try Subject($0["subject"]), Set(try Self.roles($0["roles"])))
+                }))
+    }
+
+    func roles(at resource: AccessResource, of subjects: [Subject]) throws -> Set<Role>? {
+        var roles: Set<Role> = []
+        for subject in subjects {
+            let entry = try row(
+                "SELECT roles FROM role_entries WHERE kind = ? AND name = ? AND subject = ?",
+                Self.key(resource) + [subject.description])
+            if let entry { roles.formUnion(try Self.roles(entry["roles"])) }
+        }
+        return try roles.isEmpty && !hasBinding(resource) ? nil : roles
+    }
+
+    private func hasBinding(_ resource: AccessResource) throws -> Bool {
+        try row("SELECT 1 FROM role_bindings WHERE kind = ? AND name = ?", Self.key(resource)) != nil
+    }
+
+    private static func key(_ resource: AccessResource) -> StatementArguments {
+        [resource.kind.rawValue, resource.name]
+    }
+
+    private static func roles(_ text: String) throws -> [Role] {
+        try text.split(separator: " ").map { try Role.named(String($0)) }
+    }
+
+    func memberships(of member: Subject) throws -> [MembershipRecord] {
+        try rows("SELECT * FROM group_members WHERE member = ? ORDER BY team", [member.description])
+            .map(Self.membership)
+    }
+
+    func memberships(in group: Subject?) throws -> [MembershipRecord] {
+        guard let group else { return try rows("SELECT * FROM group_members ORDER BY member").map(Self.membership) }
+        return try rows("SELECT * FROM group_members WHERE team = ? ORDER BY member", [group.description])
+            .map(Self.membership)
+    }
+
+    private static func membership(_ row: Row) throws -> MembershipRecord {
+        try MembershipRecord(try Subject(row["member"]), in: row["spelling"])
+    }
+}
+
+// MARK: Changes
+
+extension SQLiteTransaction {
+    func put(_ token: TokenRecord) throws {
+        try run(
+            "INSERT OR REPLACE INTO auth_tokens (hash, subject, expires_at) VALUES (?, ?, ?)",
+            [SQLiteRows.blob(token.hash), token.subject.description, token.expiresAt?.nanoseconds])
+    }
+
+    func deleteToken(hash: Digest) throws -> Bool {
+        try run("DELETE FROM auth_tokens WHERE hash = ?", [SQLiteRows.blob(hash)])
+        return database.changesCount > 0
+    }
+
+    func deleteTokens(of subject: Subject) throws -> Int {
+        try run("DELETE FROM auth_tokens WHERE subject = ?", [subject.description])
+        return database.changesCount
+    }
+
+    func deleteTokens(expiredBy instant: Instant) throws -> Int {
+        try run("DELETE FROM auth_tokens WHERE expires_at <= ?", [instant.nanoseconds])
+        return database.changesCount
+    }
+
+    func setRoleBinding(_ resource: AccessResource, to binding: RoleBinding?) throws {
+        try run("DELETE FROM role_bindings WHERE kind = ? AND name = ?", Self.key(resource))
+        guard let binding else { return }
+        try run("INSERT INTO role_bindings (kind, name) VALUES (?, ?)", Self.key(resource))
+        for (subject, roles) in binding.entries where !roles.isEmpty {
+            let names = roles.map(\.name).sorted().joined(separator: " ")
+            try run(
+                "INSERT INTO role_entries (kind, name, subject, roles) VALUES (?, ?, ?, ?)",
+                Self.key(resource) + [subject.description, names])
+        }
+    }
+
+    func put(_ membership: MembershipRecord) throws {
+        try run(
+            "INSERT OR REPLACE INTO group_members (member, team, spelling) VALUES (?, ?, ?)",
+            [membership.member.description, membership.group.description, membership.spelling])
+    }
+
+    func deleteMembership(of member: Subject, in group: Subject) throws {
+        try run("DELETE FROM group_members WHERE member = ? AND team = ?", [member.description, group.description])
+    }
+
+    func deleteAccess() throws {
+        for table in ["auth_tokens", "role_bindings", "group_members"] { try run("DELETE FROM \(table)") }
+    }
+}

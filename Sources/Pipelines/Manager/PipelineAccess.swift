@@ -1,0 +1,84 @@
+import Core
+import Versioning
+
+/// The roles of a pipeline's code (`pps.md` §8): it reads its inputs and writes its output repo. They are given by the
+/// authority of whoever makes the pipeline, in the transaction in which that is done.
+enum PipelineAccess {
+    /// Gives what a version needs, and takes what only the one before needed.
+    static func bind(
+        _ spec: PipelineSpec, replacing old: PipelineRecord?, in transaction: HistoryTransaction
+    ) throws {
+        let catalog = transaction.catalog
+        guard try catalog.hasAuth() else { return }
+        let subject = Subject(spec.key)
+        let output = AccessResource(spec.key.repo(.user))
+        if old == nil {
+            try transaction.require(.repoAddPipelineWriter, on: output)
+            try catalog.add(.repoWriter, to: subject, at: output)
+        }
+        let inputs = Set(spec.inputRepos.map(AccessResource.init))
+        for input in inputs {
+            try transaction.require(.repoRead, .repoAddPipelineReader, on: input)
+            if input.kind == .repo { try catalog.add(.repoReader, to: subject, at: input) }
+        }
+        guard let old else { return }
+        let before = Set(try PipelineSpec(canonical: old.effectiveSpec).inputRepos.map(AccessResource.init))
+        let dropped = before.subtracting(inputs)
+        if !dropped.isEmpty { try transaction.require(.repoRemovePipelineReader, on: output) }
+        for input in dropped { try catalog.take(subject, from: input) }
+    }
+
+    /// Takes everything from a pipeline that goes.
+    static func unbind(_ pipeline: PipelineRecord, in transaction: HistoryTransaction) throws {
+        guard try transaction.catalog.hasAuth() else { return }
+        let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+        let repos = spec.inputRepos + [pipeline.key.repo(.user)]
+        for repo in repos { try transaction.catalog.take(Subject(pipeline.key), from: AccessResource(repo)) }
+    }
+}
+
+extension CatalogWriter {
+    fileprivate func take(_ subject: Subject, from resource: AccessResource) throws {
+        guard try roleBinding(resource) != nil else { return }
+        try setRoles(at: resource, of: subject, to: [])
+    }
+}
+
+extension PipelineManager {
+    /// Gives the pipelines that exist their roles; the code that runs keeps its tokens and goes on.
+    package func bindPipelines(as principal: Principal) async throws {
+        try await history.transact(as: principal) { transaction in
+            try transaction.require(.clusterAuthActivate, on: .cluster)
+            guard try transaction.catalog.hasAuth() else { throw SpileError.authIsOff }
+            for pipeline in try transaction.catalog.pipelines(in: nil) {
+                let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+                let subject = Subject(pipeline.key)
+                try transaction.catalog.add(.repoWriter, to: subject, at: AccessResource(pipeline.key.repo(.user)))
+                for input in spec.inputRepos where input.type != .spec {
+                    try transaction.catalog.add(.repoReader, to: subject, at: AccessResource(input))
+                }
+            }
+        }
+    }
+
+    /// Checks that the caller may read what a pipeline's code says: its output repo and its inputs (`pps.md` §8).
+    package func checkLogReader(_ principal: Principal, of pipeline: PipelineRecord) throws {
+        let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+        try history.read { catalog in
+            for repo in spec.inputRepos + [pipeline.key.repo(.user)] {
+                try catalog.require([.repoRead], on: AccessResource(repo), by: principal)
+            }
+        }
+    }
+}
+
+extension PipelineSpec {
+    /// The repos that its inputs name.
+    var inputRepos: [RepoKey] {
+        (input?.files ?? []).map { file in
+            let project = file["project"]?.string.flatMap { $0.isEmpty ? nil : ProjectKey($0) } ?? self.project
+            let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
+            return RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
+        }
+    }
+}
