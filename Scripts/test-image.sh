@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Makes the image that the tests run containers of: a static busybox and two users, nothing else; no registry is asked.
+# Makes the images that the tests run containers of; no registry is asked.
 #
-# Usage: Scripts/test-image.sh
+#   busybox   a static busybox and two users, nothing else
+#   python    the interpreter and the packages of .venv-examples, for the spouts of examples/
 #
-# Needs podman, runc, catatonit and busybox-static (Scripts/setup.sh test installs them). Ends with status 0 also where
-# podman cannot run containers, and says why: the tests of containers are left out then.
+# Usage: Scripts/test-image.sh [busybox|python]...     (no argument: both)
+#
+# Needs podman, runc, catatonit and busybox-static (Scripts/setup.sh test installs them), and for `python` also what
+# Scripts/python-env.sh makes. Ends with status 0 also where podman cannot run containers, and says why: the tests of
+# containers are left out then.
 set -euo pipefail
 
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 image=localhost/spile-tests/busybox:latest
+python_image=localhost/spile-tests/python:latest
 
 say() { echo "test-image: $*"; }
 
@@ -24,13 +30,14 @@ runtime = "runc"
 END
 }
 
-build() {
-    local folder
+build_busybox() {
+    local busybox folder applet
+    busybox="$(command -v busybox || true)"
+    [[ -n "$busybox" ]] || { say "there is no static busybox to make an image of"; exit 0; }
     folder="$(mktemp -d)"
     mkdir -p "$folder"/{bin,etc,tmp,usr/local/bin}
-    cp "$1" "$folder/bin/busybox"
-    local applet
-    for applet in $("$1" --list); do
+    cp "$busybox" "$folder/bin/busybox"
+    for applet in $("$busybox" --list); do
         [[ "$applet" == busybox ]] || ln -s busybox "$folder/bin/$applet"
     done
     printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$folder/etc/passwd"
@@ -40,17 +47,54 @@ build() {
     rm -rf "$folder"
 }
 
+# What the image is made of: another list of packages or another interpreter makes another image.
+python_mark() {
+    { cat .venv-examples/.installed Scripts/python-image.py && readlink -f .venv-examples/bin/python; } |
+        sha256sum | cut -c 1-16
+}
+
+build_python() {
+    local folder mark="$1"
+    folder="$(mktemp -d)"
+    .venv-examples/bin/python Scripts/python-image.py "$folder"
+    tar -C "$folder" -c . | podman import --change "LABEL io.spile.tests.mark=$mark" \
+        --change 'ENV PYTHONPATH=/opt/packages' --change 'ENV PATH=/usr/bin' - "$python_image" >/dev/null
+    rm -rf "$folder"
+}
+
+make_busybox() {
+    podman image exists "$image" 2>/dev/null || build_busybox
+    local reason
+    if ! reason="$(podman run --rm --init --network host --log-driver none "$image" true 2>&1)"; then
+        podman image rm --force "$image" >/dev/null 2>&1 || true
+        say "podman cannot run containers here; tests of containers are left out: $reason"
+        exit 0
+    fi
+}
+
+make_python() {
+    [[ -e .venv-examples/.installed ]] || { say "there is no .venv-examples: run Scripts/python-env.sh"; exit 1; }
+    local mark
+    mark="$(python_mark)"
+    local label='{{index .Labels "io.spile.tests.mark"}}'
+    [[ "$(podman image inspect --format "$label" "$python_image" 2>/dev/null)" == "$mark" ]] && return
+    say "making $python_image"
+    build_python "$mark"
+}
+
 if ! command -v podman >/dev/null; then
     say "there is no podman: tests of containers are left out"
     exit 0
 fi
 configure
-busybox="$(command -v busybox || true)"
-if ! podman image exists "$image" 2>/dev/null; then
-    [[ -n "$busybox" ]] || { say "there is no static busybox to make an image of"; exit 0; }
-    build "$busybox"
-fi
-if ! reason="$(podman run --rm --init --network host --log-driver none "$image" true 2>&1)"; then
-    podman image rm --force "$image" >/dev/null 2>&1 || true
-    say "podman cannot run containers here; tests of containers are left out: $reason"
-fi
+(($#)) || set -- busybox python
+for name in "$@"; do
+    case "$name" in
+        busybox) make_busybox ;;
+        python) make_python ;;
+        *)
+            say "unknown image '$name' (busybox or python)" >&2
+            exit 2
+            ;;
+    esac
+done
