@@ -1,6 +1,6 @@
 """Lays out the files of an image with this interpreter and the packages of its environment: no registry is asked.
 
-Usage: .venv-examples/bin/python Scripts/python-image.py FOLDER
+Usage: .venv-NAME/bin/python Scripts/python-image.py FOLDER
 
 Everything keeps its path on this machine but the packages, which go to /opt/packages (PYTHONPATH of the image).
 Standard library only. Linux with glibc.

@@ -2,18 +2,22 @@
 # Makes the images that the tests run containers of; no registry is asked.
 #
 #   busybox   a static busybox and two users, nothing else
-#   python    the interpreter and the packages of .venv-examples, for the spouts of examples/
+#   examples  the interpreter and the packages of .venv-examples: for the spouts of examples/ and those of pachyderm-sdk
+#   legacy    the same with .venv-legacy: for spouts of python-pachyderm
 #
-# Usage: Scripts/test-image.sh [busybox|python]...     (no argument: both)
+# Usage: Scripts/test-image.sh [busybox|examples|legacy]...     (no argument: all three)
 #
-# Needs podman, runc, catatonit and busybox-static (Scripts/setup.sh test installs them), and for `python` also what
+# Needs podman, runc, catatonit and busybox-static (Scripts/setup.sh test installs them), and for the last two also what
 # Scripts/python-env.sh makes. Ends with status 0 also where podman cannot run containers, and says why: the tests of
 # containers are left out then.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 image=localhost/spile-tests/busybox:latest
-python_image=localhost/spile-tests/python:latest
+declare -A python_images=(
+    [examples]=localhost/spile-tests/python:latest
+    [legacy]=localhost/spile-tests/python-legacy:latest
+)
 
 say() { echo "test-image: $*"; }
 
@@ -47,18 +51,17 @@ build_busybox() {
     rm -rf "$folder"
 }
 
-# What the image is made of: another list of packages or another interpreter makes another image.
+# What the image of an environment is made of: another list of packages or another interpreter makes another image.
 python_mark() {
-    { cat .venv-examples/.installed Scripts/python-image.py && readlink -f .venv-examples/bin/python; } |
-        sha256sum | cut -c 1-16
+    { cat ".venv-$1/.installed" Scripts/python-image.py && readlink -f ".venv-$1/bin/python"; } | sha256sum | cut -c 1-16
 }
 
 build_python() {
-    local folder mark="$1"
+    local name="$1" mark="$2" folder
     folder="$(mktemp -d)"
-    .venv-examples/bin/python Scripts/python-image.py "$folder"
+    ".venv-$name/bin/python" Scripts/python-image.py "$folder"
     tar -C "$folder" -c . | podman import --change "LABEL io.spile.tests.mark=$mark" \
-        --change 'ENV PYTHONPATH=/opt/packages' --change 'ENV PATH=/usr/bin' - "$python_image" >/dev/null
+        --change 'ENV PYTHONPATH=/opt/packages' --change 'ENV PATH=/usr/bin' - "${python_images[$name]}" >/dev/null
     rm -rf "$folder"
 }
 
@@ -73,13 +76,13 @@ make_busybox() {
 }
 
 make_python() {
-    [[ -e .venv-examples/.installed ]] || { say "there is no .venv-examples: run Scripts/python-env.sh"; exit 1; }
-    local mark
-    mark="$(python_mark)"
-    local label='{{index .Labels "io.spile.tests.mark"}}'
-    [[ "$(podman image inspect --format "$label" "$python_image" 2>/dev/null)" == "$mark" ]] && return
-    say "making $python_image"
-    build_python "$mark"
+    local name="$1" mark label='{{index .Labels "io.spile.tests.mark"}}'
+    local made="${python_images[$name]}"
+    [[ -e ".venv-$name/.installed" ]] || { say "there is no .venv-$name: run Scripts/python-env.sh" >&2; exit 1; }
+    mark="$(python_mark "$name")"
+    [[ "$(podman image inspect --format "$label" "$made" 2>/dev/null)" == "$mark" ]] && return
+    say "making $made"
+    build_python "$name" "$mark"
 }
 
 if ! command -v podman >/dev/null; then
@@ -87,13 +90,13 @@ if ! command -v podman >/dev/null; then
     exit 0
 fi
 configure
-(($#)) || set -- busybox python
+(($#)) || set -- busybox examples legacy
 for name in "$@"; do
     case "$name" in
         busybox) make_busybox ;;
-        python) make_python ;;
+        examples | legacy) make_python "$name" ;;
         *)
-            say "unknown image '$name' (busybox or python)" >&2
+            say "unknown image '$name' (busybox, examples or legacy)" >&2
             exit 2
             ;;
     esac

@@ -77,7 +77,7 @@ for name in "$@"; do
         wire) step wire Scripts/check-wire.sh || true ;;
         sdk) step sdk clients sdk Tests/clients/test_sdk*.py Tests/clients/test_metrics.py \
             Tests/clients/test_tls.py || true ;;
-        legacy) step legacy clients legacy Tests/clients/test_legacy.py || true ;;
+        legacy) step legacy clients legacy -rs Tests/clients/test_legacy*.py || true ;;
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
         containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
         examples) step examples clients examples -rs Tests/examples || true ;;

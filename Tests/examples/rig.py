@@ -1,5 +1,6 @@
 """A server, one example as its spout, and what disturbs them. Every process is ended by its process id."""
 
+import contextlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import yaml
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 
-from containers import OPTIONS, PYTHON, podman
+from containers import OPTIONS, PYTHON, image_with
 from processes import answers, free_port, processes, until
 from spile_server import ROOT, SPILE, Server
 
@@ -146,24 +147,24 @@ class Rig:
         self.random = random.Random(SEED)
         options = ("--launcher", launcher, *(OPTIONS if self.in_containers else ()))
         self.server = Server(str(folder / "data"), str(folder / "server.log"), options).start()
-        self.on_close: list = []
+        # What is undone when the test is over, newest first.
+        self.undo = contextlib.ExitStack()
 
     def close(self):
         if self.server.process.poll() is None:
             # A test that failed may have left it stopped.
             self.server.process.send_signal(signal.SIGCONT)
             self.server.stop()
-        for close in reversed(self.on_close):
-            close()
+        self.undo.close()
 
     def broker(self, command, port, **more) -> Broker:
         broker = Broker(command, port, str(self.folder / "broker.log"), **more)
-        self.on_close.append(broker.stop)
+        self.undo.callback(broker.stop)
         return broker
 
     def relay(self, port: int, names_itself: str = "") -> Relay:
         relay = Relay(port, names_itself)
-        self.on_close.append(relay.close)
+        self.undo.callback(relay.close)
         return relay
 
     # The example
@@ -180,7 +181,7 @@ class Rig:
         assert environment.keys() <= spec["transform"]["env"].keys(), "the spec does not name all variables"
         if self.in_containers:
             self.program = "/app/spout.py"
-            spec["transform"]["image"] = self.image(app)
+            spec["transform"]["image"] = self.undo.enter_context(image_with(PYTHON, str(app)))
         else:
             self.program = str(app / "spout.py")
             spec["transform"]["cmd"] = [sys.executable, self.program]
@@ -197,21 +198,6 @@ class Rig:
         [path] = [path for name in ["pipeline.json", "spout.yaml"] if os.path.exists(path := os.path.join(folder, name))]
         with open(path, encoding="utf-8") as file:
             return yaml.safe_load(file)
-
-    def image(self, app) -> str:
-        """An image with the program, as a user builds one."""
-        name = f"localhost/spile-tests/example-{os.getpid()}-{self.server.port}"
-        given = f"FROM {PYTHON}\nCOPY . /app\n"
-        podman("build", "--quiet", "--pull-never", "--tag", name, "--file", "-", str(app), given=given)
-
-        def remove():
-            left = podman("ps", "--all", "--quiet", "--filter", f"ancestor={name}").split()
-            if left:
-                podman("rm", "--force", *left)
-            podman("image", "rm", "--force", name)
-
-        self.on_close.append(remove)
-        return name
 
     def spile(self, *arguments, given=None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
