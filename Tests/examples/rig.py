@@ -1,6 +1,7 @@
 """A server, one example as its spout, and what disturbs them. Every process is ended by its process id."""
 
 import contextlib
+import io
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import Counter
 
@@ -272,20 +274,18 @@ class Rig:
         return sum(1 for info in infos if info.metadata)
 
     def files(self) -> dict[str, bytes]:
+        """All files of the head, in the order of their paths."""
         client = Client(host=self.server.host, port=self.server.port)
         try:
-            infos = list(client.pfs.walk_file(file=pfs.File(commit=self.branch(), path="/")))
-            paths = [info.file.path for info in infos if info.file_type == pfs.FileType.FILE]
-            return {
-                path: b"".join(
-                    message.value for message in client.pfs.get_file(file=pfs.File(commit=self.branch(), path=path))
-                )
-                for path in sorted(paths)
-            }
+            messages = client.pfs.get_file_tar(file=pfs.File(commit=self.branch(), path="/"))
+            content = io.BytesIO(b"".join(message.value for message in messages))
         except grpc.RpcError as error:
             # Before the first commit there is nothing.
             assert "not found" in error.details() or "no head" in error.details(), error.details()
             return {}
+        with tarfile.open(fileobj=content) as tar:
+            found = {"/" + one.name.strip("/"): tar.extractfile(one).read() for one in tar if one.isfile()}
+        return dict(sorted(found.items()))
 
     @staticmethod
     def objects(data: bytes) -> list[dict]:
