@@ -5,7 +5,7 @@
 #
 #   build   what the Swift package links with
 #   demo    an MQTT broker and the Python client that the example spouts use
-#   test    protoc, podman and an image for it (Scripts/test-image.sh), the brokers and databases that the examples
+#   test    protoc, podman and images for it (Scripts/test-image.sh), the brokers and databases that the examples
 #           read, and the three Python environments of the tests (Scripts/python-env.sh)
 #
 # Debian packages are installed with apt-get, as root or with sudo. Elsewhere the script says what is missing and stops.
@@ -102,6 +102,6 @@ for part in "$@"; do
 done
 install_missing
 if "$environments"; then
-    Scripts/test-image.sh
     Scripts/python-env.sh
+    Scripts/test-image.sh
 fi

@@ -10,7 +10,8 @@
 #   legacy      programs of python-pachyderm
 #   cli         shell programs of pachctl
 #   containers  spouts in containers, where podman works
-#   examples    the spouts of examples/ against real brokers and databases; EXAMPLE_ROUNDS=20 for the long form
+#   examples    the spouts of examples/ against real brokers and databases, as processes and in containers;
+#               EXAMPLE_ROUNDS=20 for the long form
 #   demo        make demo for 15 seconds, and once more on the same data with its spouts killed on the way
 set -euo pipefail
 
@@ -76,10 +77,10 @@ for name in "$@"; do
         wire) step wire Scripts/check-wire.sh || true ;;
         sdk) step sdk clients sdk Tests/clients/test_sdk*.py Tests/clients/test_metrics.py \
             Tests/clients/test_tls.py || true ;;
-        legacy) step legacy clients legacy Tests/clients/test_legacy.py || true ;;
+        legacy) step legacy clients legacy -rs Tests/clients/test_legacy*.py || true ;;
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
         containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
-        examples) step examples clients examples Tests/examples || true ;;
+        examples) step examples clients examples -rs Tests/examples || true ;;
         demo) step demo demo || true ;;
         *)
             echo "test: unknown step '$name'" >&2

@@ -5,6 +5,7 @@ import Foundation
 enum Main {
     /// Not `async`: see the server's own `Main`. The main thread has nothing to do here.
     static func main() {
+        if let listener = Listener() { listener.run() }
         Task.detached {
             await Bench.main()
             exit(0)
@@ -37,6 +38,7 @@ struct Bench: AsyncParsableCommand {
     static let sections = [
         "engine-commits", "engine-bulk", "engine-files", "engine-append", "engine-trees", "engine-history",
         "engine-garbage", "engine-background", "grpc-commits", "grpc-writers", "grpc-bulk", "grpc-files", "grpc-memory",
+        "spouts-together", "spouts-launches", "spouts-service",
     ]
 
     func run() async throws {
@@ -74,5 +76,8 @@ struct Bench: AsyncParsableCommand {
         try await bench.section("grpc-bulk") { try await ServerBulk(bench: $0).largeFile() }
         try await bench.section("grpc-files") { try await ServerBulk(bench: $0).manyFiles() }
         try await bench.section("grpc-memory") { try await ServerMemory(bench: $0).run() }
+        try await bench.section("spouts-together") { try await SpoutCommits(bench: $0).run() }
+        try await bench.section("spouts-launches") { try await SpoutLaunches(bench: $0).oneAfterAnother() }
+        try await bench.section("spouts-service") { try await SpoutLaunches(bench: $0).service() }
     }
 }

@@ -8,6 +8,11 @@ struct Samples {
         let middle = sorted.count / 2
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
+    /// The value that this part of them does not exceed.
+    func quantile(_ part: Double) -> Double {
+        let sorted = values.sorted()
+        return sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(part * Double(sorted.count)))]
+    }
     var least: Double { values.min() ?? .nan }
     var most: Double { values.max() ?? .nan }
 }

@@ -28,6 +28,12 @@ struct Plan: Sendable {
     var smallRemovedFrom = 20_000
     /// Longest time that one background collection is measured, in seconds.
     var background = 6.0
+    /// Spouts that write at the same time, commits a second of each, and for how long, in seconds.
+    var spouts = 50
+    var spoutRate = 20
+    var spoutSeconds = 10.0
+    /// Launches of one spout, one after another.
+    var launches = 200
     /// Samples of what takes long: at most so many, whatever `runs` says.
     var longRuns = 3
     /// Longest wait for a quiet machine, in seconds: before one window, and in all.
@@ -58,6 +64,9 @@ struct Plan: Sendable {
         plan.removedBytes = 1 << 20
         plan.smallRemovedFrom = 200
         plan.background = 0.5
+        plan.spouts = 3
+        plan.spoutSeconds = 0.5
+        plan.launches = 6
         plan.quietWait = 0
         plan.quietAllowance = 0
         return plan

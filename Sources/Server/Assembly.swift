@@ -157,9 +157,9 @@ final class Assembly: Sendable {
     func makeTransport() -> Routes.Transport {
         let address: SocketAddress = options.host.contains(":")
             ? .ipv6(host: options.host, port: options.port) : .ipv4(host: options.host, port: options.port)
-        guard let tls = options.tls else { return Self.transport(at: address, .plaintext) }
-        return Self.transport(
-            at: address,
+        guard let tls = options.tls else { return .serving(address, .plaintext) }
+        return .serving(
+            address,
             .tls(
                 certificateChain: [.file(path: tls.certificate, format: .pem)],
                 privateKey: .file(path: tls.key, format: .pem)))
@@ -167,23 +167,6 @@ final class Assembly: Sendable {
 
     /// What serves running code where clients are served with TLS: plain, on a free port of loopback (`pps.md` §3.7).
     func makePeerTransport() -> Routes.Transport? {
-        options.tls == nil ? nil : Self.transport(at: .ipv4(host: "127.0.0.1", port: 0), .plaintext)
-    }
-
-    private static func transport(
-        at address: SocketAddress, _ security: HTTP2ServerTransport.Posix.TransportSecurity
-    ) -> Routes.Transport {
-        Routes.Transport(
-            address: address, transportSecurity: security,
-            config: .defaults { config in
-                config.rpc.maxRequestPayloadSize = Limits.messageBytes + 1024
-                config.http2.maxFrameSize = 1 << 20
-                config.http2.targetWindowSize = 8 << 20
-                config.http2.maxConcurrentStreams = 1000
-                config.compression.enabledAlgorithms = .all
-                config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
-                config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-                config.connection.maxGraceTime = .seconds(5)
-            })
+        options.tls == nil ? nil : .serving(.ipv4(host: "127.0.0.1", port: 0), .plaintext)
     }
 }

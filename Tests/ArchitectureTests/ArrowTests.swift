@@ -14,7 +14,7 @@ private let rooms: [String: Set<String>] = [
     "Server": [
         "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "CAllocator", "GRPCCore",
         "GRPCNIOTransportHTTP2", "GRPCProtobuf", "Hummingbird",
-        "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
+        "Logging", "NIOCore", "NIOHTTP2", "NIOPosix", "ServiceLifecycle", "SwiftProtobuf",
     ],
     "spile": [
         "Server", "API", "Core", "ArgumentParser", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "Logging",

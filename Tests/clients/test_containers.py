@@ -4,43 +4,20 @@ The image comes from Scripts/test-image.sh. The containers get a static `pachctl
 without podman, the image or a static program the tests are skipped, with the reason.
 """
 
-import functools
 import json
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from spile_server import ROOT, SPILE
+from containers import BUSYBOX as IMAGE
+from containers import OPTIONS, missing, podman
+from spile_server import SPILE
 from test_cli import Shell
 
-IMAGE = "localhost/spile-tests/busybox:latest"
-STATIC = os.path.abspath(os.environ.get("SPILE_STATIC") or os.path.join(ROOT, "bin/spile"))
 ONE_COMMIT = "until pachctl put file $PPS_PIPELINE_NAME@master:/{} -f {}; do sleep 0.1; done"
 
-
-def podman(*arguments):
-    return subprocess.run(["podman", *arguments], capture_output=True, text=True, check=True).stdout
-
-
-@functools.cache
-def missing() -> str:
-    """Why the tests cannot run here; empty if they can."""
-    if not shutil.which("podman"):
-        return "there is no podman"
-    if subprocess.run(["podman", "image", "exists", IMAGE], check=False).returncode:
-        return f"there is no image {IMAGE}: run Scripts/test-image.sh"
-    if not os.access(STATIC, os.X_OK):
-        return f"there is no {STATIC} to mount as pachctl: run `make build`"
-    kind = subprocess.run(["readelf", "--program-headers", STATIC], capture_output=True, text=True, check=False)
-    if "INTERP" in kind.stdout:
-        return f"{STATIC} is not static"
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.skipif(bool(missing(IMAGE)), reason=missing(IMAGE))
 
 
 @pytest.fixture
@@ -48,7 +25,7 @@ def own_shell(tmp_path, server_with):
     """A shell that talks to a server of its own, whose options it is given."""
 
     def start(*options):
-        server = server_with("--tool-binary", STATIC, "--image-pull", "never", *options)
+        server = server_with(*OPTIONS, *options)
         folder = tmp_path / "shell"
         folder.mkdir()
         shell = Shell(folder, server.address)

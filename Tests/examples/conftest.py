@@ -11,7 +11,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in [HERE, os.path.join(HERE, "../clients"), os.path.join(HERE, "../demo")]:
     sys.path.insert(0, os.path.abspath(folder))
 
-from rig import ROUNDS, Rig  # noqa: E402
+from containers import PYTHON, missing  # noqa: E402
+from rig import LAUNCHERS, ROUNDS, Rig  # noqa: E402
 from spile_server import SPILE  # noqa: E402
 
 
@@ -35,9 +36,11 @@ def time_limit():
     signal.signal(signal.SIGALRM, previous)
 
 
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path)
+@pytest.fixture(params=LAUNCHERS)
+def rig(tmp_path, request):
+    if request.param == "container" and missing(PYTHON):
+        pytest.skip(missing(PYTHON))
+    rig = Rig(tmp_path, request.param)
     try:
         yield rig
     finally:

@@ -1,5 +1,7 @@
 """A server, one example as its spout, and what disturbs them. Every process is ended by its process id."""
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -8,17 +10,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import Counter
 
 import grpc
+import yaml
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 
+from containers import OPTIONS, PYTHON, image_with
 from processes import answers, free_port, processes, until
 from spile_server import ROOT, SPILE, Server
 
 ROUNDS = int(os.environ.get("EXAMPLE_ROUNDS", "3"))
+# What runs the spouts: each test runs once with each.
+LAUNCHERS = os.environ.get("EXAMPLE_LAUNCHERS", "process,container").split(",")
 SEED = int(os.environ.get("EXAMPLE_SEED", "1"))
 # Messages of a round, and how many of them an example puts into one commit: several commits a round.
 MESSAGES = 40
@@ -28,13 +35,22 @@ SECONDS = 60
 
 
 class Relay:
-    """A station between the spout and its source, which can cut all connections."""
+    """A station between the spout and its source, which can cut all connections.
 
-    def __init__(self, port: int):
+    `names_itself` is the address by which the source tells its clients to come back, host and port as Kafka writes
+    them: the relay puts its own port in the place of that one.
+    """
+
+    def __init__(self, port: int, names_itself: str = ""):
         self.target = port
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        # Guards `sockets`: the accepting thread adds, the test cuts.
+        self.told, self.instead = (
+            names_itself.encode() + number.to_bytes(4, "big") if names_itself else b"" for number in [port, self.port]
+        )
+        # Bytes from a source that names itself.
+        self.carried = 0
+        # Guards `sockets` and `carried`: the relay's threads change them, the test cuts and looks.
         self.lock = threading.Lock()
         self.sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -52,13 +68,21 @@ class Relay:
                 continue
             with self.lock:
                 self.sockets += [near, far]
-            for source, target in [(near, far), (far, near)]:
-                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+            threading.Thread(target=self._carry, args=(near, far, b""), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, self.told), daemon=True).start()
 
-    @staticmethod
-    def _carry(source, target):
+    def _carry(self, source, target, told):
+        held = b""
         try:
             while data := source.recv(1 << 16):
+                data = held + data
+                if told:
+                    data = data.replace(told, self.instead)
+                    with self.lock:
+                        self.carried += len(data)
+                # What may be the beginning of the address waits for its rest.
+                keep = next((size for size in range(len(told) - 1, 0, -1) if data.endswith(told[:size])), 0)
+                data, held = data[: len(data) - keep], data[len(data) - keep :]
                 target.sendall(data)
         except OSError:
             pass
@@ -119,26 +143,30 @@ class Broker:
 
 
 class Rig:
-    def __init__(self, folder):
+    def __init__(self, folder, launcher: str):
         self.folder = folder
+        self.in_containers = launcher == "container"
         self.random = random.Random(SEED)
-        self.server = Server(str(folder / "data"), str(folder / "server.log")).start()
-        self.on_close: list = []
+        options = ("--launcher", launcher, *(OPTIONS if self.in_containers else ()))
+        self.server = Server(str(folder / "data"), str(folder / "server.log"), options).start()
+        # What is undone when the test is over, newest first.
+        self.undo = contextlib.ExitStack()
 
     def close(self):
         if self.server.process.poll() is None:
+            # A test that failed may have left it stopped.
+            self.server.process.send_signal(signal.SIGCONT)
             self.server.stop()
-        for close in reversed(self.on_close):
-            close()
+        self.undo.close()
 
     def broker(self, command, port, **more) -> Broker:
         broker = Broker(command, port, str(self.folder / "broker.log"), **more)
-        self.on_close.append(broker.stop)
+        self.undo.callback(broker.stop)
         return broker
 
-    def relay(self, port: int) -> Relay:
-        relay = Relay(port)
-        self.on_close.append(relay.close)
+    def relay(self, port: int, names_itself: str = "") -> Relay:
+        relay = Relay(port, names_itself)
+        self.undo.callback(relay.close)
         return relay
 
     # The example
@@ -150,18 +178,28 @@ class Rig:
         source = os.path.join(ROOT, "examples", example)
         shutil.copy(os.path.join(source, "spout.py"), app)
         shutil.copy(os.path.join(ROOT, "examples/spile_spout.py"), app)
-        with open(os.path.join(source, "pipeline.json"), encoding="utf-8") as file:
-            spec = json.load(file)
+        spec = self.spec(source)
         assert spec["transform"]["cmd"] == ["python3", "/app/spout.py"]
         assert environment.keys() <= spec["transform"]["env"].keys(), "the spec does not name all variables"
-        self.program = str(app / "spout.py")
-        spec["transform"]["cmd"] = [sys.executable, self.program]
+        if self.in_containers:
+            self.program = "/app/spout.py"
+            spec["transform"]["image"] = self.undo.enter_context(image_with(PYTHON, str(app)))
+        else:
+            self.program = str(app / "spout.py")
+            spec["transform"]["cmd"] = [sys.executable, self.program]
         spec["transform"]["env"] |= environment
         if change:
             change(spec)
         self.pipeline = spec["pipeline"]["name"]
         done = self.spile("create", "pipeline", "-f", "-", given=json.dumps(spec))
         assert done.returncode == 0, done.stderr
+
+    @staticmethod
+    def spec(folder: str) -> dict:
+        """The example's own: `pipeline.json` or `spout.yaml`."""
+        [path] = [path for name in ["pipeline.json", "spout.yaml"] if os.path.exists(path := os.path.join(folder, name))]
+        with open(path, encoding="utf-8") as file:
+            return yaml.safe_load(file)
 
     def spile(self, *arguments, given=None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
@@ -174,12 +212,49 @@ class Rig:
 
     def kill_spout(self):
         """SIGKILL to the program, if it runs at this moment."""
-        for pid in processes(self.program, ""):
-            os.kill(pid, signal.SIGKILL)
+        for pid in self.spouts():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def spouts(self) -> list[int]:
+        """The program's process; in a container not the init program before it."""
+        found = []
+        for pid in processes(self.program, f"PEER_PORT={self.server.port}"):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    if b"python" in os.path.basename(file.read().split(b"\0")[0]):
+                        found.append(pid)
+            except OSError:
+                pass
+        return found
 
     def kill_server(self):
         self.server.kill()
         self.server.start()
+
+    def kill_within_commit(self, send):
+        """SIGKILL to both, with the spout's write sent and not carried out: nothing of it may count as read.
+
+        `send()` gives the source something new. The server is stopped before: it does not get to read the write.
+        """
+        self.server.process.send_signal(signal.SIGSTOP)
+        send()
+        until(lambda: self.unread_bytes() > 0, SECONDS, "the spout writes")
+        self.kill_spout()
+        until(lambda: not self.spouts(), SECONDS, "the spout is gone")
+        self.kill_server()
+
+    def unread_bytes(self) -> int:
+        """What the server's connections have received and the server has not read."""
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        connected = "01"
+        return sum(
+            int(row[4].split(":")[1], 16) for row in rows
+            if row[3] == connected and int(row[1].split(":")[1], 16) == self.server.port
+        )
 
     def stop_and_start(self):
         """An orderly end. It also clears the count of failures: the pause after each gets longer, up to a minute."""
@@ -199,20 +274,18 @@ class Rig:
         return sum(1 for info in infos if info.metadata)
 
     def files(self) -> dict[str, bytes]:
+        """All files of the head, in the order of their paths."""
         client = Client(host=self.server.host, port=self.server.port)
         try:
-            infos = list(client.pfs.walk_file(file=pfs.File(commit=self.branch(), path="/")))
-            paths = [info.file.path for info in infos if info.file_type == pfs.FileType.FILE]
-            return {
-                path: b"".join(
-                    message.value for message in client.pfs.get_file(file=pfs.File(commit=self.branch(), path=path))
-                )
-                for path in sorted(paths)
-            }
+            messages = client.pfs.get_file_tar(file=pfs.File(commit=self.branch(), path="/"))
+            content = io.BytesIO(b"".join(message.value for message in messages))
         except grpc.RpcError as error:
             # Before the first commit there is nothing.
             assert "not found" in error.details() or "no head" in error.details(), error.details()
             return {}
+        with tarfile.open(fileobj=content) as tar:
+            found = {"/" + one.name.strip("/"): tar.extractfile(one).read() for one in tar if one.isfile()}
+        return dict(sorted(found.items()))
 
     @staticmethod
     def objects(data: bytes) -> list[dict]:
@@ -263,10 +336,16 @@ class Rig:
             print(f"round {number + 1}: {action.__name__} with {total()} of {seen} landed", file=sys.stderr)
         # What a launch would double, or bring late, comes before what is sent after it.
         self.until_landed(lambda: total() >= seen, "everything has landed")
+
+        def send_one_each():
+            for lane in sent:
+                send(lane, len(sent[lane]))
+                sent[lane].append(len(sent[lane]))
+
+        self.kill_within_commit(send_one_each)
+        self.until_landed(lambda: total() >= seen + len(sent), "what was killed on its way has landed")
         self.kill_spout()
-        for lane in sent:
-            send(lane, len(sent[lane]))
-            sent[lane].append(len(sent[lane]))
+        send_one_each()
         self.until_landed(lambda: all(read().get(lane, [None])[-1] == sent[lane][-1] for lane in sent), "the last ones")
         landed = read()
         for lane in sent:

@@ -23,9 +23,15 @@ def post(port, path, body, **headers) -> int | None:
 
 
 @pytest.fixture
-def outside(rig):
+def inside():
+    """The port that the program listens on."""
+    return free_port()
+
+
+@pytest.fixture
+def outside(rig, inside):
     """The port of the service."""
-    inside, outside = free_port(), free_port()
+    outside = free_port()
 
     def change(spec):
         spec["spout"]["service"] = {"internal_port": inside, "external_port": outside}
@@ -45,7 +51,7 @@ def deliver(port, path, body, key):
     until(is_taken, 60, f"{key} is taken")
 
 
-def test_nothing_lost_nothing_doubled(rig, outside):
+def test_nothing_lost_nothing_doubled(rig, inside, outside):
     relay = rig.relay(outside)
     paths = ["orders", "returns"]
     count = ROUNDS * MESSAGES // 2
@@ -82,6 +88,17 @@ def test_nothing_lost_nothing_doubled(rig, outside):
     # Whoever did not hear the answer asks once more, and the content does not matter then.
     for path in paths:
         deliver(relay.port, f"/{path}", b"other", f"{path} 0")
+    # Nobody hears 200 before the commit is durable. Past the service's port, which the stopped server serves.
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(
+        post(inside, "/orders", f"{count}".encode() + b"\xff\n", Authorization=f"Bearer {TOKEN}",
+             Idempotency_Key=f"orders {count}")))
+    rig.kill_within_commit(caller.start)
+    caller.join()
+    assert answers == [None]
+    for path in paths:
+        deliver(relay.port, f"/{path}", str(count).encode() + b"\xff\n", f"{path} {count}")
+    count += 1
     assert not failures
     for path, landed in zip(paths, read()):
         assert [line["key"] for line in landed] == [f"{path} {number}" for number in range(count)]

@@ -12,6 +12,7 @@ struct Connection: Sendable {
     private let client: GRPCClient<Transport>
     private let running: Task<Void, Never>
     let pfs: PfsV2_API.Client<Transport>
+    let pps: PpsV2_API.Client<Transport>
     let maintenance: Spile_V1_Maintenance.Client<Transport>
     private let version: VersionpbV2_API.Client<Transport>
 
@@ -28,6 +29,7 @@ struct Connection: Sendable {
         self.client = client
         running = Task { try? await client.runConnections() }
         pfs = PfsV2_API.Client(wrapping: client)
+        pps = PpsV2_API.Client(wrapping: client)
         maintenance = Spile_V1_Maintenance.Client(wrapping: client)
         version = VersionpbV2_API.Client(wrapping: client)
     }
@@ -85,7 +87,7 @@ struct Connection: Sendable {
         }
     }
 
-    private static func repo(_ name: String) -> PfsV2_Repo {
+    static func repo(_ name: String) -> PfsV2_Repo {
         PfsV2_Repo.with {
             $0.name = name
             $0.type = "user"
