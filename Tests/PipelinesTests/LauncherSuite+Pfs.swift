@@ -55,7 +55,6 @@ extension LauncherSuite {
     private static let lives = [
         LauncherRule("launches at once see each their own pfs, and the machine's mounts stay as they are") {
             scene async throws in
-            let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
             let own = try? FileManager.default.contentsOfDirectory(atPath: "/pfs")
             var handles: [LaunchHandle] = []
             for name in ["a", "b"] {
@@ -69,9 +68,9 @@ extension LauncherSuite {
                     })
                 #expect(await scene.output.next().line == (name == "a" ? "given" : "given b"))
             }
-            let later = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
-            if scene.backend == .process { #expect(later == mounts) }
-            #expect(!later.contains(" /pfs "))
+            // What else mounts on this machine meanwhile is not the launcher's: its mounts bear these names.
+            let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+            #expect(!mounts.contains(" /pfs ") && !mounts.contains(scene.folder.path))
             if let own { #expect(try FileManager.default.contentsOfDirectory(atPath: "/pfs") == own) }
             for handle in handles { await scene.launcher.stop(handle, grace: 0) }
             for handle in handles { #expect(try await scene.launcher.wait(handle) == .signalled(number: 9)) }

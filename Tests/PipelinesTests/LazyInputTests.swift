@@ -74,6 +74,23 @@ import Versioning
         #expect(access(scene.folder.path + "/datum", F_OK) != 0)
     }
 
+    @Test func aFileThatCannotBeReadIsToldAtTheEnd() async throws {
+        let scene = try await InputScene()
+        try await scene.commit(["/a": "x"])
+        let path = scene.folder.path + "/fifo"
+        mkfifo(path, 0o600)
+        let info = try #require(LocalFile.status(path))
+        let feeder = try LazyFeeder([
+            LazyFile(
+                path: path, device: UInt64(info.st_dev), node: UInt64(info.st_ino), name: "/lost",
+                files: try scene.input().files)
+        ])
+        feeder.start()
+        #expect(try await onOwnThread { try Self.read(path) } == [])
+        let error = try await #require(throws: SpileError.self) { try await feeder.end() }
+        #expect("\(error)".contains("cannot read /lost of commit") && error.code == .notFound, "\(error)")
+    }
+
     @Test func aFileThatTheProgramPutInItsPlaceIsLeftAlone() async throws {
         let scene = try await InputScene()
         try await scene.commit(["/a": "lazy", "/b": "lazy"])
