@@ -35,6 +35,8 @@ let package = Package(
         ),
         // Calls of the C library's allocator, which its Swift module does not show.
         .target(name: "CAllocator"),
+        // Starting a program in a mount table of its own: between clone and exec no Swift may run.
+        .target(name: "CSpawn"),
         .target(
             name: "Storage",
             dependencies: [
@@ -53,7 +55,7 @@ let package = Package(
         .target(
             name: "Backends",
             dependencies: [
-                "Core",
+                "Core", "CSpawn",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -121,7 +123,7 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "PipelinesTests", dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends"]),
-        .testTarget(name: "BackendsTests", dependencies: ["Backends", "Simulation", "Core"]),
+        .testTarget(name: "BackendsTests", dependencies: ["Backends", "CSpawn", "Simulation", "Core"]),
         .testTarget(
             name: "ServerTests",
             dependencies: [

@@ -20,7 +20,12 @@ package final class ScriptedLauncher: Launcher {
     /// Each stop that was asked for.
     package let stops = ScriptedMailbox<(handle: LaunchHandle, grace: Double)>()
 
-    package init() {}
+    private let owner: PfsOwner
+
+    /// `pfsOwner`: what it answers for every order.
+    package init(pfsOwner: PfsOwner = .server) { owner = pfsOwner }
+
+    package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { owner }
 
     package var breaches: [String] { state.withLock { $0.breaches } }
     package var liveRuns: Int { state.withLock { $0.runs.values.count { $0.exit == nil } } }

@@ -8,8 +8,9 @@ private let rooms: [String: Set<String>] = [
     "Storage": ["Core", "Crypto", "Collections"],
     "Versioning": ["Storage", "Core", "Logging"],
     "Pipelines": ["Versioning", "Core", "Logging"],
-    "Backends": ["Core", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
+    "Backends": ["Core", "CSpawn", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
     "CAllocator": [],
+    "CSpawn": [],
     "API": ["SwiftProtobuf", "GRPCCore", "GRPCProtobuf"],
     "Server": [
         "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "CAllocator", "GRPCCore",

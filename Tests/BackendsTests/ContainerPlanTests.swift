@@ -50,6 +50,13 @@ import Testing
         #expect(!Self.plan(.docker).arguments.contains("--http-proxy=false"))
     }
 
+    @Test func aPfsFolderTakesThePlaceOfTheScratchFolderAndIsWritable() {
+        #expect(Self.follows("--tmpfs", "/pfs:rw,exec,mode=1777", in: Self.plan().arguments))
+        let arguments = Self.plan(order: { $0.pfsFolder = "/d,a/pfs" }).arguments
+        #expect(!arguments.contains("--tmpfs"))
+        #expect(Self.follows("--mount", "type=bind,\"source=/d,a/pfs\",target=/pfs", in: arguments))
+    }
+
     @Test func portsArePublishedWhereTheNetworkIsNotTheHosts() {
         var plan = Self.plan(image: { $0.port = Exposure(
             pipeline: PipelineKey(name: "p"), internalPort: 8000, externalPort: 31803, isLocal: false) })

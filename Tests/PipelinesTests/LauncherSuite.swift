@@ -9,7 +9,7 @@ import Testing
 
 /// The rules of the seam `Launcher`, each as a check over any launcher that has run nothing yet.
 enum LauncherSuite {
-    static let all = starts + outputs + inputs + ends + stops + leftovers
+    static let all = starts + outputs + inputs + ends + stops + leftovers + pfs
 
     /// Prints `up`, then runs until a signal ends it.
     private static let endless = "echo up; while :; do sleep 0.01; done"

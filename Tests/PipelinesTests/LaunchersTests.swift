@@ -41,6 +41,17 @@ import Testing
         #expect(process.breaches + container.breaches == [])
     }
 
+    @Test func whoseFilesThereAreToBeSaysTheLauncherOfTheOrder() throws {
+        let launchers = Launchers(
+            usual: .container, launchers: [.container: ScriptedLauncher(pfsOwner: .everybody)],
+            absent: [.process: SpileError(.failedPrecondition, "no processes here")])
+        var order = try Self.order(Self.spec())
+        #expect(try launchers.pfsOwner(of: order) == .everybody)
+        order.launcher = .process
+        let error = try #require(throws: SpileError.self) { try launchers.pfsOwner(of: order) }
+        #expect("\(error)".contains("no processes here"))
+    }
+
     @Test func aLauncherThatIsNotThereSaysWhy() async throws {
         let launchers = Launchers(
             usual: .process, launchers: [.process: ScriptedLauncher()],

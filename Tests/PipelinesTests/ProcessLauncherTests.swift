@@ -140,6 +140,28 @@ import Testing
         #expect(scene.lines.last == "0")
     }
 
+    @Test(.enabled(if: geteuid() == 0)) func aFailedStartAsAnotherUserLeavesNothing() async throws {
+        let scene = try Scene()
+        chmod(scene.folder.path, 0o755)
+        await #expect(throws: SpileError.self) {
+            try await scene.launcher.start(scene.order(["/no/such"]) { $0.user = "65534:12" })
+        }
+        #expect(TemporaryFolder.names(of: scene.folder.path + "/runs/default/p") == [])
+    }
+
+    @Test func filesForAnotherUserAreThatUsers() throws {
+        let scene = try Scene()
+        #expect(try scene.launcher.pfsOwner(of: scene.order(["sh"])) == .server)
+        let own = "\(geteuid()):\(getegid())"
+        #expect(try scene.launcher.pfsOwner(of: scene.order(["sh"]) { $0.user = own }) == .server)
+        let other = scene.order(["sh"]) { $0.user = "65533:12" }
+        if geteuid() == 0 {
+            #expect(try scene.launcher.pfsOwner(of: other) == .user(65533, group: 12))
+        } else {
+            #expect(throws: SpileError.self) { try scene.launcher.pfsOwner(of: other) }
+        }
+    }
+
     @Test func toolsAreLinksToTheServersOwnProgram() throws {
         let folder = TemporaryFolder()
         defer { folder.remove() }

@@ -39,6 +39,9 @@ package final class ContainerLauncher: Launcher {
 
     package func publishesPort(of order: LaunchOrder) -> Bool { options.publishesPorts }
 
+    /// Which user the image or the spec means, the image alone knows.
+    package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .everybody }
+
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         if order.command.isEmpty { throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd") }
         guard var image = order.image else {

@@ -88,7 +88,11 @@ struct ContainerPlan {
         if let processors = image.processorLimit { result += ["--cpus", "\(processors)"] }
         result += labels.flatMap { ["--label", "\($0.name)=\($0.value)"] }
         result += ["--env-file", environmentFile] + others.flatMap { ["--env", $0.isPassed ? $0.name : $0.text] }
-        result += ["--tmpfs", "/pfs:rw,exec,mode=1777"]
+        if let folder = order.pfsFolder {
+            result += Self.mount(folder, at: "/pfs", isWritable: true)
+        } else {
+            result += ["--tmpfs", "/pfs:rw,exec,mode=1777"]
+        }
         for name in ["pachctl", "spile"] { result += Self.mount(tool, at: Self.toolFolder + "/" + name) }
         if !order.files.isEmpty { result += Self.mount(files, at: Self.fileFolder) }
         for secret in order.secretFiles { result += Self.mount(secrets + "/" + secret.secret, at: secret.path) }
@@ -104,9 +108,10 @@ struct ContainerPlan {
         return image.labels.filter { label in !own.contains { $0.0 == label.name } } + own
     }
 
-    /// A read-only mount. The tools read its fields as a line of CSV.
-    private static func mount(_ source: String, at target: String) -> [String] {
-        ["--mount", "type=bind,\(field("source=\(source)")),\(field("target=\(target)")),readonly"]
+    /// A mount, read-only unless said otherwise. The tools read its fields as a line of CSV.
+    private static func mount(_ source: String, at target: String, isWritable: Bool = false) -> [String] {
+        let fields = "type=bind,\(field("source=\(source)")),\(field("target=\(target)"))"
+        return ["--mount", isWritable ? fields : fields + ",readonly"]
     }
 
     private static func field(_ text: String) -> String {

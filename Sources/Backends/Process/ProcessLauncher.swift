@@ -30,6 +30,11 @@ package final class ProcessLauncher: Launcher {
     /// A process sees the machine's own file tree: nothing is put at a path that others see too.
     package func mountsSecrets(of order: LaunchOrder) -> Bool { false }
 
+    package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner {
+        guard let user = try UserIdentity.toChangeTo(order.user) else { return .server }
+        return .user(user.user, group: user.group)
+    }
+
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         let run = try await BlockingThread.run { try self.launch(order) }
         let handle = LaunchHandle(run.identity.text)
@@ -132,7 +137,8 @@ package final class ProcessLauncher: Launcher {
         _ order: LaunchOrder, command: String, in folder: String, as user: UserIdentity?
     ) throws -> ProcessRun {
         let start = order.workingDirectory.isEmpty ? folder + "/work" : order.workingDirectory
-        guard PosixFiles.isFolder(start) else {
+        let pfs = order.pfsFolder.map { PfsMount(folder: $0) }
+        guard PosixFiles.isFolder(pfs?.source(of: start) ?? start) else {
             throw SpileError(
                 .failedPrecondition, "transform.working_dir: there is no folder \(start) on this machine",
                 remedy: "leave it out to start in a private folder")
@@ -145,7 +151,8 @@ package final class ProcessLauncher: Launcher {
         let spawner = ProcessSpawner(
             program: try ProcessSpawner.find(command, path: path), arguments: order.command,
             environment: variables.map { "\($0.name)=\($0.value)" }, folder: start, user: user,
-            inputPath: order.standardInput.isEmpty ? "/dev/null" : folder + "/input", outputFile: -1, errorFile: -1)
+            inputPath: order.standardInput.isEmpty ? "/dev/null" : folder + "/input", outputFile: -1, errorFile: -1,
+            pfs: pfs)
         return try ProcessRun.begin(spawner, deliver: order.output, cleanUp: { Self.cleanUp(folder) })
     }
 

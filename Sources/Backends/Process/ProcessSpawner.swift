@@ -1,19 +1,10 @@
+import CSpawn
 import Core
 
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
-#endif
-
-// The module of the C library hides what POSIX does not name; these are in every Linux C library of today.
-@_silgen_name("posix_spawn_file_actions_addchdir_np")
-private func addChangeFolder(_: UnsafeMutablePointer<posix_spawn_file_actions_t>, _: UnsafePointer<CChar>) -> Int32
-@_silgen_name("syscall")
-private func systemCall(_: Int, _: Int, _: Int, _: Int) -> Int
-#if canImport(Glibc)
-    @_silgen_name("posix_spawn_file_actions_addclosefrom_np")
-    private func addCloseFrom(_: UnsafeMutablePointer<posix_spawn_file_actions_t>, _: Int32) -> Int32
 #endif
 
 /// Starts a program as the leader of a session of its own, with nothing of ours but what is given.
@@ -27,69 +18,62 @@ struct ProcessSpawner {
     var inputPath: String
     var outputFile: Int32
     var errorFile: Int32
+    /// What stands at `/pfs` for it; nil leaves the machine's own there.
+    var pfs: PfsMount?
 
-    private static let setSession: Int16 = 0x80
-
-    /// Starts it and returns its number. To be called on a thread that ends afterwards if ``user`` is set.
+    /// Starts it and returns its number. Where it throws, nothing is left of it.
     func spawn() throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, outputFile, 1)
-        posix_spawn_file_actions_adddup2(&actions, errorFile, 2)
-        _ = addChangeFolder(&actions, folder)
-        #if canImport(Glibc)
-            _ = addCloseFrom(&actions, 3)
-        #else
-            Self.closeAllOnExec()
-        #endif
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        posix_spawnattr_setflags(
-            &attributes, Self.setSession | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK))
-
-        if let user { try Self.become(user) }
-        var number = pid_t()
-        let code = withCStrings(arguments) { arguments in
-            withCStrings(environment) { environment in
-                posix_spawn(&number, program, &actions, &attributes, arguments, environment)
-            }
+        try pfs?.prepare()
+        var step = SPILE_STEP_PROCESS
+        var code: Int32 = 0
+        let number = start(&step, &code)
+        if number > 0 { return number }
+        if let pfs, pfs.isWorthAnotherTry(step, errno: code) {
+            var copy = self
+            copy.pfs?.usesUserNamespace = true
+            return try copy.spawn()
         }
-        guard code == 0 else { throw PosixFiles.fault("start", program, errno: code) }
-        return number
+        throw fault(step, errno: code)
     }
 
-    /// Changes user and group of this thread alone, for good: a program started from it has them from the beginning.
-    /// The C library's own calls would change the whole server.
-    private static func become(_ identity: UserIdentity) throws {
-        #if arch(x86_64)
-            let (setGroups, setGroup, setUser) = (116, 119, 117)
-        #else
-            let (setGroups, setGroup, setUser) = (159, 149, 147)
-        #endif
-        var groups = [identity.group]
-        let (group, user) = (Int(identity.group), Int(identity.user))
-        let isDone =
-            groups.withUnsafeMutableBytes { systemCall(setGroups, 1, Int(bitPattern: $0.baseAddress), 0) } == 0
-            && systemCall(setGroup, group, group, group) == 0 && systemCall(setUser, user, user, user) == 0
-        guard isDone else { throw PosixFiles.fault("become user", "\(identity.user):\(identity.group)") }
-    }
-
-    #if !canImport(Glibc)
-        private static func closeAllOnExec() {
-            for name in PosixFiles.names("/proc/self/fd") ?? [] {
-                if let file = Int32(name), file > 2 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+    private func start(_ step: inout spile_step, _ code: inout Int32) -> pid_t {
+        withCStrings([program, folder, inputPath, pfs?.folder ?? "", pfs?.point ?? ""]) { texts in
+            withCStrings(arguments) { arguments in
+                withCStrings(environment) { environment in
+                    var start = spile_program()
+                    start.program = UnsafePointer(texts[0])
+                    start.folder = UnsafePointer(texts[1])
+                    start.input = UnsafePointer(texts[2])
+                    start.arguments = arguments
+                    start.environment = environment
+                    (start.output, start.errors) = (outputFile, errorFile)
+                    if let user {
+                        start.changes_user = 1
+                        (start.user, start.group) = (user.user, user.group)
+                    }
+                    if let pfs {
+                        start.mount_source = UnsafePointer(texts[3])
+                        start.mount_point = UnsafePointer(texts[4])
+                        start.uses_user_namespace = pfs.usesUserNamespace ? 1 : 0
+                    }
+                    return spile_spawn(&start, &step, &code)
+                }
             }
         }
-    #endif
+    }
+
+    private func fault(_ step: spile_step, errno code: Int32) -> SpileError {
+        if let fault = pfs?.fault(step, errno: code) { return fault }
+        switch step {
+        case SPILE_STEP_USER:
+            return PosixFiles.fault("become user", user.map { "\($0.user):\($0.group)" } ?? "", errno: code)
+        case SPILE_STEP_INPUT: return PosixFiles.fault("read", inputPath, errno: code)
+        case SPILE_STEP_FOLDER:
+            return PosixFiles.fault("start in", folder, errno: code).wrapped("transform.working_dir")
+        case SPILE_STEP_OUTPUT: return PosixFiles.fault("set the output of", program, errno: code)
+        default: return PosixFiles.fault("start", program, errno: code)
+        }
+    }
 
     private func withCStrings<Result>(
         _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result

@@ -26,11 +26,27 @@ package protocol Launcher: Sendable {
     /// Whether an order's secrets stand at the paths that its spec names; if not, its code finds them by
     /// ``LaunchMount/variable`` alone.
     func mountsSecrets(of order: LaunchOrder) -> Bool
+
+    /// To whom the files of an order's ``LaunchOrder/pfsFolder`` have to belong, for its program to read and write
+    /// them. Throws `failedPrecondition` if it cannot be run as `transform.user`.
+    func pfsOwner(of order: LaunchOrder) throws -> PfsOwner
+}
+
+/// To whom files belong that a program finds at `/pfs`.
+package enum PfsOwner: Sendable, Equatable {
+    /// The server's own user, as which the program runs.
+    case server
+    /// A user of this machine, by numbers.
+    case user(UInt32, group: UInt32)
+    /// Nobody knows yet who it will be, such as an image's own user: everybody may read and write them. The folder
+    /// around them has to be closed to others.
+    case everybody
 }
 
 extension Launcher {
     package func publishesPort(of order: LaunchOrder) -> Bool { false }
     package func mountsSecrets(of order: LaunchOrder) -> Bool { true }
+    package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .server }
 }
 
 /// Everything a launcher needs to know of a run.
@@ -56,6 +72,9 @@ package struct LaunchOrder: Sendable {
     package var secretFiles: [LaunchMount] = []
     /// Variables that hold the place of one of ``files`` as the program sees it: the launcher alone knows where.
     package var fileVariables: [(name: String, path: String)]
+    /// A folder of this machine that stands at `/pfs` for the program and what it starts, writable, and for nobody else
+    /// (`pps.md` §6.4); nil for none. It has to be there, and stays when the run is gone: who made it removes it.
+    package var pfsFolder: String?
     /// What a launcher with images runs the program in; a launcher that needs one refuses an order without.
     package var image: LaunchImage?
     /// Which launcher the pipeline asks for; nil leaves it to the server.
@@ -142,7 +161,10 @@ package struct LaunchMount: Sendable {
 
 /// A line that users' code printed, without its line end.
 package struct LaunchOutput: Sendable, Equatable {
-    package enum Stream: String, Sendable { case standardOutput = "stdout", standardError = "stderr" }
+    package enum Stream: String, Sendable {
+        case standardOutput = "stdout"
+        case standardError = "stderr"
+    }
     package var stream: Stream
     package var line: String
     package init(stream: Stream, line: String) {

@@ -19,12 +19,21 @@ package struct Launchers: Launcher {
     }
 
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
+        let (kind, launcher) = try launcher(of: order)
+        return LaunchHandle("\(kind.rawValue) \(try await launcher.start(order))")
+    }
+
+    package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner {
+        try launcher(of: order).launcher.pfsOwner(of: order)
+    }
+
+    private func launcher(of order: LaunchOrder) throws -> (kind: LauncherKind, launcher: any Launcher) {
         let kind = order.launcher ?? usual
         guard let launcher = launchers[kind] else {
             throw absent[kind]
                 ?? SpileError(.failedPrecondition, "this server has no launcher \"\(kind.rawValue)\"")
         }
-        return LaunchHandle("\(kind.rawValue) \(try await launcher.start(order))")
+        return (kind, launcher)
     }
 
     package func mountsSecrets(of order: LaunchOrder) -> Bool {

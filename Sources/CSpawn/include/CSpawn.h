@@ -1,0 +1,49 @@
+#ifndef SPILE_C_SPAWN_H
+#define SPILE_C_SPAWN_H
+
+#include <sys/types.h>
+
+/// A program to start as the leader of a session of its own. All text stays the caller's and is read until
+/// `spile_spawn` returns.
+struct spile_program {
+    const char *program;
+    char *const *arguments;
+    char *const *environment;
+    /// Where it starts.
+    const char *folder;
+    /// Read as the standard input.
+    const char *input;
+    /// Open files that become its standard output and standard error; no other open file is handed on.
+    int output;
+    int errors;
+    /// Whether it runs as `user` and `group`, with no other group.
+    int changes_user;
+    uid_t user;
+    gid_t group;
+    /// A folder that stands at `mount_point` for the program and what it starts, for nobody else; NULL for none.
+    const char *mount_source;
+    const char *mount_point;
+    /// Whether the mount is made in a user namespace, in which the caller's user and group stand for themselves. Needs
+    /// no privilege where the system allows such namespaces.
+    int uses_user_namespace;
+};
+
+/// Where a start failed.
+enum spile_step {
+    SPILE_STEP_PROCESS,
+    SPILE_STEP_NAMESPACE,
+    SPILE_STEP_IDENTITY_MAP,
+    SPILE_STEP_PROPAGATION,
+    SPILE_STEP_MOUNT,
+    SPILE_STEP_USER,
+    SPILE_STEP_INPUT,
+    SPILE_STEP_OUTPUT,
+    SPILE_STEP_FOLDER,
+    SPILE_STEP_PROGRAM,
+};
+
+/// Starts a program and returns its process number once it runs; -1 if it could not be, with the step that failed and
+/// its error number. May be called by several threads at once; waits for the start, never for the program.
+pid_t spile_spawn(const struct spile_program *program, enum spile_step *step, int *error);
+
+#endif

@@ -1,0 +1,42 @@
+import Core
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A file that a program left in `/pfs/out`.
+package struct OutputFile: Sendable, Equatable {
+    package enum Source: Sendable, Equatable {
+        /// A file of this machine, with as many bytes.
+        case local(String, size: UInt64)
+        /// The file at `path` of the commit of the input of that name, untouched by the program: it can be copied by
+        /// pointer. Lazy and empty files have their whole content there.
+        case input(name: String, path: String)
+    }
+
+    /// Where it belongs in the commit: absolute, and allowed there.
+    package var path: String
+    package var source: Source
+
+    private static let pieceBytes = 256 << 10
+
+    /// Reads a local file a piece at a time; to be called before its folder is removed. Blocks. Throws
+    /// `failedPrecondition` if it cannot be read or is not what it was.
+    package func readLocal(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        guard case .local(let name, _) = source else { preconditionFailure("\(path) is a file of an input") }
+        guard let file = LocalFile(name, O_RDONLY), file.status?.isRegular == true else {
+            throw LocalFile.fault("read", name)
+        }
+        var offset: UInt64 = 0
+        while true {
+            guard let bytes = file.readBytes(at: offset, limit: Self.pieceBytes) else {
+                throw LocalFile.fault("read", name)
+            }
+            if bytes.isEmpty { return }
+            try bytes.withUnsafeBytes(body)
+            offset += UInt64(bytes.count)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Core
+import Versioning
+
+/// What a program finds at `/pfs` (`pps.md` §6.4), as a folder of this machine: its inputs, an empty `out`, `.env`.
+///
+/// One datum, one folder, and one owner, who calls in this order: ``lay(_:variables:at:owner:)``, the launch with
+/// ``path`` as its `pfsFolder`, ``finish()`` when the launch is over, ``outputs(_:)``, ``remove()``. All of them block
+/// on disk: call them on a task whose executor may block.
+package struct PfsFolder: Sendable {
+    /// The folder around ``path``, closed to all but the server's user.
+    let folder: String
+    let inputs: [DatumInput]
+    let owner: PfsOwner
+    private let feeder: LazyFeeder?
+
+    /// For ``LaunchOrder/pfsFolder``.
+    package var path: String { folder + "/pfs" }
+
+    /// Lays it out below `folder`, which is made (not what is above it) and must not exist: absolute, on a
+    /// disk with room for all content.
+    /// `variables` become the lines of `.env`; `owner` is what the launcher says of the order.
+    ///
+    /// Throws `notFound` for an input whose path is not in its commit, `invalidArgument` for names that cannot be laid
+    /// out, `resourceExhausted` where the disk is full, `dataLoss` where stored bytes are missing; nothing of the
+    /// folder is left then. Memory is bounded but for lazy files, of which each holds its path.
+    package static func lay(
+        _ inputs: [DatumInput], variables: [(name: String, value: String)] = [], at folder: String, owner: PfsOwner
+    ) async throws -> PfsFolder {
+        for input in inputs { try input.checkName() }
+        guard LocalFile.makeFolder(folder, mode: 0o700) else { throw LocalFile.fault("make folder", folder) }
+        do {
+            var layer = InputLayer(root: folder + "/pfs", owner: owner)
+            try layer.makeFolder("")
+            for input in inputs { try await layer.lay(input) }
+            try layer.makeFolder("/out")
+            try layer.write(Array(text(of: variables).utf8), to: "/.env")
+            let feeder = layer.lazyFiles.isEmpty ? nil : try LazyFeeder(layer.lazyFiles)
+            feeder?.start()
+            return PfsFolder(folder: folder, inputs: inputs, owner: owner, feeder: feeder)
+        } catch {
+            try? FolderRemoval.remove(folder)
+            throw error
+        }
+    }
+
+    private init(folder: String, inputs: [DatumInput], owner: PfsOwner, feeder: LazyFeeder?) {
+        self.folder = folder
+        self.inputs = inputs
+        self.owner = owner
+        self.feeder = feeder
+    }
+
+    /// Ends the feeding of lazy files, also of those that nobody opened. Throws what kept one from being read to its
+    /// end: what the program made of it must not be taken then. May be called again.
+    package func finish() async throws { try await feeder?.end() }
+
+    /// Hands on what the program left in `/pfs/out`, in the order of a commit's paths (`pps.md` §6.4). To be called
+    /// when nothing of the launch runs any more. Throws `failedPrecondition` or `unknown` for what no commit can hold,
+    /// with its path: the program has to change.
+    package func outputs(_ body: (OutputFile) async throws -> Void) async throws {
+        try await OutputWalk(view: PfsView(folder: folder), inputs: inputs, followsLinksOut: owner == .server).run(body)
+    }
+
+    /// Removes the folder and all in it, whatever the program made of it; also where it is gone already. Throws
+    /// `failedPrecondition` naming what the server's user may not remove.
+    package func remove() async throws {
+        try? await finish()
+        try FolderRemoval.remove(folder)
+    }
+
+    /// One variable a line (`pps.md` §6.3); a value with line ends in quotes, as readers of such files take it.
+    private static func text(of variables: [(name: String, value: String)]) -> String {
+        variables.map { name, value in
+            guard value.utf8.contains(where: { $0 == 10 || $0 == 13 }) else { return "\(name)=\(value)\n" }
+            var quoted = ""
+            for scalar in value.unicodeScalars {
+                switch scalar {
+                case "\n": quoted += "\\n"
+                case "\r": quoted += "\\r"
+                case "\"", "\\": quoted += "\\\(scalar)"
+                default: quoted.unicodeScalars.append(scalar)
+                }
+            }
+            return "\(name)=\"\(quoted)\"\n"
+        }.joined()
+    }
+}
