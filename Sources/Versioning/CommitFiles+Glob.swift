@@ -26,14 +26,18 @@ extension CommitFiles {
         }
         let prefix = glob.literalPrefix
         let base = String(prefix[...(prefix.lastIndex(of: "/") ?? prefix.startIndex)])
-        let depth = glob.depth
         try await traverse(
             base, prefix: prefix,
-            descend: { directory in depth.map { Self.separators(directory) <= $0 } ?? true },
+            descend: { Self.descends(glob, into: $0) },
             { view in
                 guard range.contains(view.path), glob.matches(view.path) else { return true }
                 return try await body(view)
             })
+    }
+
+    /// Whether something below `directory`, which ends in `/`, can match `glob`.
+    static func descends(_ glob: Glob, into directory: String) -> Bool {
+        glob.depth.map { separators(directory) <= $0 } ?? true
     }
 
     /// How many separators the paths of a directory's children have.
