@@ -7,7 +7,7 @@ extension CommitFiles {
     ///
     /// Equal subtrees of both commits are passed without a look inside, and so is what lies deeper than a match can be:
     /// a directory that matches and in which a million files changed costs two paths through the tree.
-    /// Throws as ``glob(_:range:_:)`` does.
+    /// Where this is restricted to a datum, let `old` be too. Throws as ``glob(_:range:_:)`` does.
     package func difference(
         _ glob: Glob, from old: CommitFiles, _ body: (FileDifference) async throws -> Bool
     ) async throws {
@@ -33,6 +33,7 @@ extension CommitFiles {
         while let (key, oldEntry, newEntry) = try cursor.next() {
             let path = key.path
             guard FilePath.has(path, prefix: prefix) else { return }
+            guard accepts(key) else { continue }
             while open.count > 1 && !FilePath.has(path, prefix: open[open.count - 1]) { open.removeLast() }
             var isTooDeep = false
             while let next = Self.directory(of: path, below: open[open.count - 1]) {

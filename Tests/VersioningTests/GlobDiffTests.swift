@@ -94,6 +94,11 @@ import Versioning
         #expect(try await Self.difference(third, second, "/d/*") == ["~/d/f"])
         #expect(try await Self.difference(third, second, "/**") == ["~/d/", "~/d/f"])
         #expect(try await Self.difference(third, second, "/d/f") == ["~/d/f"])
+        func only(_ files: CommitFiles) -> CommitFiles {
+            CommitFiles(store: files.store, commit: files.commit, datum: "two")
+        }
+        #expect(try await Self.difference(only(third), only(second), "/**") == ["-/d/", "-/d/f"])
+        #expect(try await Self.difference(only(third), only(first), "/**") == [])
     }
 
     @Test func `it ends when told to`() async throws {

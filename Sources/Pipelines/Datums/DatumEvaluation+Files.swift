@@ -33,18 +33,17 @@ extension DatumEvaluation {
             for child in children where isThere { isThere = try await hasDatums(child, side) }
             if isThere { sides.append(side) }
         }
-        guard let only = sides.first else { return true }
+        if sides.count == 2 {
+            for child in children { guard try await eachFile(child, scope, body) else { return false } }
+            return true
+        }
+        // All of it came or went, or there is nothing.
+        guard let side = sides.first, scope != .kept else { return true }
         for child in children {
-            let goesOn =
-                if sides.count == 2 {
-                    try await eachFile(child, scope, body)
-                } else {
-                    // All of it came or went.
-                    try await eachFile(child, .all) { pair in
-                        guard scope != .kept, let pair = pair.only(only) else { return true }
-                        return try await body(pair)
-                    }
-                }
+            let goesOn = try await eachFile(child, .all) { pair in
+                guard let pair = pair.only(side) else { return true }
+                return try await body(pair)
+            }
             guard goesOn else { return false }
         }
         return true

@@ -2,7 +2,7 @@ import Core
 
 /// The files of a join or a group by key, as texts of bytes: spellings that only look alike are two keys.
 ///
-/// Holds each file once, with its path and digest: about 200 bytes, and a key's text for each key.
+/// Holds each file once, with its path and digest: with keys that few files share, about 300 bytes a file.
 struct KeyTable {
     /// For one key: the files of each child of the node.
     typealias Entry = [[FilePair]]

@@ -137,7 +137,10 @@ struct DatumEvaluation {
     private func nest(
         _ factors: ArraySlice<(Factor, Scope)>, _ outer: DatumPair, _ body: (DatumPair) async throws -> Bool
     ) async throws -> Bool {
-        guard let (factor, scope) = factors.first else { return try await body(outer) }
+        guard let (factor, scope) = factors.first else {
+            try Task.checkCancellation()
+            return try await body(outer)
+        }
         return try await each(factor, scope) { pair in
             let combined = outer.appending(pair)
             guard combined.isAny else { return true }
