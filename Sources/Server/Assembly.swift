@@ -68,7 +68,9 @@ final class Assembly: Sendable {
             world: Supervisor.World(
                 clock: clock, randomness: randomness, sha256: Hashing.sha256,
                 sleep: { try await Task.sleep(for: .seconds($0)) }),
-            secrets: secrets, watch: watch, logger: logger)
+            secrets: secrets,
+            inputs: HistoryInputs(history: history, root: folder.inputs, randomness: randomness), watch: watch,
+            logger: logger)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)

@@ -5,8 +5,8 @@ import Foundation
 ///
 /// Layout (docs/FORMAT.md): `format` says which version of this layout it has, `lock` is held by the server,
 /// `catalog.sqlite` is the catalog, `segments/` the store, `logs/` what users' code printed, `launches/` private
-/// folders of running code, `containers/` those of code in containers, `bin/` links to this program under its two
-/// names, `secrets.key` opens the stored secrets.
+/// folders of running code, `containers/` those of code in containers, `inputs/` what running services read, `bin/`
+/// links to this program under its two names, `secrets.key` opens the stored secrets.
 struct DataFolder: ~Copyable {
     /// The newest layout this program knows.
     static let formatVersion = 1
@@ -19,6 +19,7 @@ struct DataFolder: ~Copyable {
     var logs: String { path + "/logs" }
     var launches: String { path + "/launches" }
     var containers: String { path + "/containers" }
+    var inputs: String { path + "/inputs" }
     var secretsKey: String { path + "/secrets.key" }
     var programs: String { path + "/bin" }
 
@@ -32,7 +33,7 @@ struct DataFolder: ~Copyable {
         let descriptor = try Self.lock(path + "/lock", folder: path)
         do {
             try Self.checkFormat(path)
-            for folder in ["segments", "logs", "launches", "bin"] { try Self.make(path + "/" + folder) }
+            for folder in ["segments", "logs", "launches", "inputs", "bin"] { try Self.make(path + "/" + folder) }
         } catch {
             close(descriptor)
             throw error

@@ -30,7 +30,7 @@ package func runServer(_ options: ServerOptions) async throws {
             service: CallService(
                 assembly: assembly, executor: executor, transport: transport, peers: peers, options: options)),
         .init(
-            service: SpoutService(assembly: assembly, transport: peers ?? transport),
+            service: SpoutService(assembly: assembly, executor: executor, transport: peers ?? transport),
             successTerminationBehavior: .ignore),
         .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
         .init(
@@ -116,6 +116,7 @@ private struct CallService: Service {
 /// Runs the code of the pipelines while calls are served.
 private struct SpoutService: Service {
     let assembly: Assembly
+    let executor: IOExecutor
     let transport: Routes.Transport
 
     func run() async throws {
@@ -123,7 +124,10 @@ private struct SpoutService: Service {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 group.addTask { await assembly.jobWatch.run() }
-                await assembly.supervisor.run(at: assembly.launchSite(port: port))
+                // What code reads is laid out on disk.
+                await withTaskExecutorPreference(executor) {
+                    await assembly.supervisor.run(at: assembly.launchSite(port: port))
+                }
                 group.cancelAll()
             }
         } onGracefulShutdown: {

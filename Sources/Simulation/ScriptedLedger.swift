@@ -63,6 +63,12 @@ package final class ScriptedLedger: SpoutLedger {
         state.withLock { $0.positions[pipeline.key] ?? SpoutPosition() }
     }
 
+    package func failJob(_ job: JobKey, reason: String) async throws {
+        state.withLock { state in
+            if state.jobs[job.pipeline] == job.id { state.jobs[job.pipeline] = nil }
+        }
+    }
+
     package func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws {
         state.withLock { state in
             if state.launches[key]?.epoch == epoch { state.launches[key]?.handle = handle.text }

@@ -37,12 +37,12 @@ final class InputScene: Sendable {
         _ = try await upload.finish()
     }
 
-    func input(_ path: String = "/", name: String = "in", form: DatumInput.Form = .content) throws -> DatumInput {
-        DatumInput(name: name, files: try history.files(CommitHandle(branch)), path: path, form: form)
+    func input(_ path: String = "/", name: String = "in", form: LaidInput.Form = .content) throws -> LaidInput {
+        LaidInput(name: name, files: try history.files(CommitHandle(branch)), path: path, form: form)
     }
 
     func lay(
-        _ inputs: [DatumInput], variables: [(name: String, value: String)] = [], owner: PfsOwner = .server
+        _ inputs: [LaidInput], variables: [(name: String, value: String)] = [], owner: PfsOwner = .server
     ) async throws -> PfsFolder {
         try await PfsFolder.lay(inputs, variables: variables, at: folder.path + "/datum", owner: owner)
     }

@@ -14,6 +14,7 @@ private struct Scene: Sendable {
     let watch: SpoutWatch
     let logs: LogStore
     let key = PipelineKey(name: "ticks")
+    let folder = TemporaryFolder()
 
     init() {
         let time = time
@@ -24,7 +25,7 @@ private struct Scene: Sendable {
             world: Supervisor.World(
                 clock: time, randomness: SeededRandomness(seed: 7), sha256: Self.digest,
                 sleep: { try await time.sleep($0) }),
-            secrets: NoSecrets(), watch: watch,
+            secrets: NoSecrets(), inputs: ScriptedInputs(root: folder.path), watch: watch,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -72,6 +73,7 @@ private struct Scene: Sendable {
         }
         #expect(launcher.liveRuns == 0)
         #expect(launcher.breaches.isEmpty)
+        folder.remove()
     }
 }
 
@@ -144,6 +146,9 @@ private struct Scene: Sendable {
                 scene.supervisor.changed(scene.key)
                 let (handle, order) = await scene.launcher.starts.next()
                 #expect(order.epoch == Int64(id))
+                let job = CommitID(randomHigh: 1, randomLow: id)
+                #expect(order.environment.contains { $0.name == "INPUT" && $0.value == "\(job)" })
+                #expect(order.pfsFolder?.hasPrefix(scene.folder.path) == true)
                 // It exits: it is started again for the same job.
                 if id == 2 {
                     scene.launcher.end(handle, .exited(code: 0))

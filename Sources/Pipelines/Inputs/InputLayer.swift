@@ -21,7 +21,7 @@ struct InputLayer {
         self.owner = owner
     }
 
-    mutating func lay(_ input: DatumInput) async throws {
+    mutating func lay(_ input: LaidInput) async throws {
         try makeFolder("/" + input.name)
         let path = FilePath.clean(input.path)
         var above = "/" + input.name
@@ -68,7 +68,7 @@ struct InputLayer {
         }
     }
 
-    private func write(_ view: FileView, of input: DatumInput, to place: String) throws {
+    private func write(_ view: FileView, of input: LaidInput, to place: String) throws {
         let size = input.form == .empty ? 0 : view.size
         try create(place) { file in
             if input.form == .content, let entry = view.entry {

@@ -14,7 +14,7 @@ import Versioning
 /// fit into one batch are read again for the next.
 struct OutputWalk {
     let view: PfsView
-    let inputs: [DatumInput]
+    let inputs: [LaidInput]
     /// Whether links may lead to files of this machine outside of `/pfs`: only where the program was one of this
     /// machine's and could read no more than the server can.
     let followsLinksOut: Bool

@@ -9,7 +9,7 @@ import Versioning
 package struct PfsFolder: Sendable {
     /// The folder around ``path``, closed to all but the server's user.
     let folder: String
-    let inputs: [DatumInput]
+    let inputs: [LaidInput]
     let owner: PfsOwner
     private let feeder: LazyFeeder?
 
@@ -24,7 +24,7 @@ package struct PfsFolder: Sendable {
     /// out, `resourceExhausted` where the disk is full, `dataLoss` where stored bytes are missing; nothing of the
     /// folder is left then. Memory is bounded but for lazy files, of which each holds its path.
     package static func lay(
-        _ inputs: [DatumInput], variables: [(name: String, value: String)] = [], at folder: String, owner: PfsOwner
+        _ inputs: [LaidInput], variables: [(name: String, value: String)] = [], at folder: String, owner: PfsOwner
     ) async throws -> PfsFolder {
         for input in inputs { try input.checkName() }
         guard LocalFile.makeFolder(folder, mode: 0o700) else { throw LocalFile.fault("make folder", folder) }
@@ -43,7 +43,7 @@ package struct PfsFolder: Sendable {
         }
     }
 
-    private init(folder: String, inputs: [DatumInput], owner: PfsOwner, feeder: LazyFeeder?) {
+    private init(folder: String, inputs: [LaidInput], owner: PfsOwner, feeder: LazyFeeder?) {
         self.folder = folder
         self.inputs = inputs
         self.owner = owner

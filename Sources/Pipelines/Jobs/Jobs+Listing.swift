@@ -37,7 +37,7 @@ extension Jobs {
         _ listing: Listing, as principal: Principal, _ body: (View) async throws -> Bool
     ) async throws {
         try check(principal, listing.pipeline)
-        let scope = try history.read { try Scope(listing, in: $0) }
+        let scope = try history.read { try JobScope(listing, in: $0) }
         var cursor: Int64?
         while true {
             let (views, last) = try history.read { catalog -> ([View], Int64?) in
@@ -91,7 +91,7 @@ extension Jobs {
 }
 
 /// What of a listing is not asked of the catalog.
-private struct Scope {
+private struct JobScope {
     let listing: Jobs.Listing
     /// The lowest version whose jobs are listed, where the listing names a pipeline.
     private var firstVersion: Int64 = 0

@@ -16,7 +16,7 @@ enum PipelineAccess {
             try transaction.require(.repoAddPipelineWriter, on: output)
             try catalog.add(.repoWriter, to: subject, at: output)
         }
-        let inputs = Set(spec.inputRepos.map(AccessResource.init))
+        let inputs = Set(try spec.inputRepos.map(AccessResource.init))
         for input in inputs {
             try transaction.require(.repoRead, .repoAddPipelineReader, on: input)
             if input.kind == .repo { try catalog.add(.repoReader, to: subject, at: input) }
@@ -32,7 +32,7 @@ enum PipelineAccess {
     static func unbind(_ pipeline: PipelineRecord, in transaction: HistoryTransaction) throws {
         guard try transaction.catalog.hasAuth() else { return }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
-        let repos = spec.inputRepos + [pipeline.key.repo(.user)]
+        let repos = try spec.inputRepos + [pipeline.key.repo(.user)]
         for repo in repos { try transaction.catalog.take(Subject(pipeline.key), from: AccessResource(repo)) }
     }
 }
@@ -54,7 +54,7 @@ extension PipelineManager {
                 let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
                 let subject = Subject(pipeline.key)
                 try transaction.catalog.add(.repoWriter, to: subject, at: AccessResource(pipeline.key.repo(.user)))
-                for input in spec.inputRepos where input.type != .spec {
+                for input in try spec.inputRepos where input.type != .spec {
                     try transaction.catalog.add(.repoReader, to: subject, at: AccessResource(input))
                 }
             }
@@ -65,7 +65,7 @@ extension PipelineManager {
     package func checkLogReader(_ principal: Principal, of pipeline: PipelineRecord) throws {
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         try history.read { catalog in
-            for repo in spec.inputRepos + [pipeline.key.repo(.user)] {
+            for repo in try spec.inputRepos + [pipeline.key.repo(.user)] {
                 try catalog.require([.repoRead], on: AccessResource(repo), by: principal)
             }
         }
@@ -75,10 +75,6 @@ extension PipelineManager {
 extension PipelineSpec {
     /// The repos that its inputs name.
     var inputRepos: [RepoKey] {
-        (input?.files ?? []).map { file in
-            let project = file["project"]?.string.flatMap { $0.isEmpty ? nil : ProjectKey($0) } ?? self.project
-            let type = file["repoType"]?.string.flatMap(RepoType.init) ?? .user
-            return RepoKey(project: project, name: file["repo"]?.string ?? "", type: type)
-        }
+        get throws(SpileError) { try inputLeaves.filter { $0.schedule == nil }.map(\.branch.repo) }
     }
 }

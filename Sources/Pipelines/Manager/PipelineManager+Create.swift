@@ -113,10 +113,8 @@ extension PipelineManager {
     }
 
     private static func checkInputs(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
-        // A cron input's repo is made with the pipeline.
-        for leaf in try spec.inputLeaves where leaf.schedule == nil {
-            if try transaction.catalog.repo(leaf.branch.repo) != nil { continue }
-            throw SpileError.notFound("repo \(leaf.branch.repo) not found")
+        for repo in try spec.inputRepos where try transaction.catalog.repo(repo) == nil {
+            throw SpileError.notFound("repo \(repo) not found")
         }
     }
 

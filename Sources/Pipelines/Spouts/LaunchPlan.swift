@@ -34,6 +34,8 @@ package struct LaunchPlan: Sendable {
     package var site: LaunchSite
     /// Where an earlier launch got to.
     package var position: SpoutPosition
+    /// What tells a service's code of its input.
+    package var inputVariables: [String: String] = [:]
     /// The secrets that the spec names, opened.
     package var secrets = LaunchSecrets()
 
@@ -130,7 +132,7 @@ package struct LaunchPlan: Sendable {
     }
 
     private var fixedEnvironment: [String: String] {
-        [
+        let fixed = [
             "PACH_IN_WORKER": "true",
             "PACH_NAMESPACE": "default",
             "PACH_PYTHON_AUTH_TOKEN": token,
@@ -146,6 +148,7 @@ package struct LaunchPlan: Sendable {
             "PPS_WORKER_IP": "127.0.0.1",
             "PPS_WORKER_GRPC_PORT": "1080",
         ]
+        return inputVariables.merging(fixed) { $1 }
     }
 
     /// The clients' config file: only keys that the Python SDK takes.

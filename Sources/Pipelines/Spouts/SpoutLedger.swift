@@ -20,6 +20,8 @@ package protocol SpoutLedger: Sendable {
     ) async throws -> (pipeline: PipelineRecord, epoch: Int64)
     /// Where the launches before got to. Blocks; to be asked when they are fenced.
     func position(of pipeline: PipelineRecord) throws -> SpoutPosition
+    /// Ends a job that cannot be done.
+    func failJob(_ job: JobKey, reason: String) async throws
     /// Records where a launch runs.
     func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws
     /// Makes the token of the last launch worthless and finishes what it left open as error commits.
@@ -68,6 +70,13 @@ package struct HistoryLedger: SpoutLedger {
 
     package func position(of pipeline: PipelineRecord) throws -> SpoutPosition {
         try history.read { try SpoutPosition(of: pipeline, in: $0) }
+    }
+
+    package func failJob(_ job: JobKey, reason: String) async throws {
+        try await history.transact(as: .server) { transaction in
+            guard let record = try transaction.catalog.job(job), !record.state.isTerminal else { return }
+            try transaction.end(record, .failure, reason: reason)
+        }
     }
 
     package func launched(_ key: PipelineKey, epoch: Int64, handle: LaunchHandle) async throws {

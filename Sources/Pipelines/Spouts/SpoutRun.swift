@@ -21,8 +21,9 @@ struct SpoutRun: Sendable {
     func run() async {
         let tail = OutputTail(limit: supervisor.options.quotedLines)
         let handle: LaunchHandle
+        let folder: PfsFolder?
         do {
-            handle = try await start(tail)
+            (handle, folder) = try await start(tail)
         } catch {
             supervisor.tell(key, .launchFailed("\(error)"))
             return
@@ -30,10 +31,18 @@ struct SpoutRun: Sendable {
         supervisor.tell(key, .launched(handle))
         let exit: LaunchExit
         do { exit = try await supervisor.launcher.wait(handle) } catch { exit = .unknown }
+        await remove(folder)
         supervisor.tell(key, .ended(exit, output: tail.lines))
     }
 
-    private func start(_ tail: OutputTail) async throws -> LaunchHandle {
+    private func remove(_ folder: PfsFolder?) async {
+        do { try await folder?.remove() } catch {
+            supervisor.logger.warning(
+                "cannot remove what a launch has read", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+        }
+    }
+
+    private func start(_ tail: OutputTail) async throws -> (LaunchHandle, PfsFolder?) {
         let token = Self.token(supervisor.world.randomness)
         let (pipeline, epoch) = try await supervisor.ledger.beginLaunch(
             of: key, version: version, job: job, tokenHash: supervisor.world.sha256(token), failures: failures)
@@ -41,6 +50,8 @@ struct SpoutRun: Sendable {
         var plan = try LaunchPlan(
             pipeline: pipeline, epoch: epoch, token: String(decoding: token, as: UTF8.self), site: site,
             position: try supervisor.ledger.position(of: pipeline))
+        let input = try await self.input(of: pipeline)
+        plan.inputVariables = input?.variables ?? [:]
         plan.secrets = try supervisor.secrets.open(plan.spec.transform?.secrets ?? [])
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
         let (logs, key) = (supervisor.logs, key)
@@ -50,18 +61,40 @@ struct SpoutRun: Sendable {
         }
         order.image?.registryConfig = try supervisor.secrets.registryConfig(plan.spec.imagePullSecrets)
         noteUnmounted(order, worker: worker)
-        // Before the code runs: where the port cannot be had, it need not start.
-        if let exposure = plan.exposure, !supervisor.launcher.publishesPort(of: order) {
-            try await supervisor.ports.open(exposure)
-        } else {
-            supervisor.ports.close(key)
+        let folder = try await input?.lay(
+            environment: order.environment, owner: supervisor.launcher.pfsOwner(of: order))
+        order.pfsFolder = folder?.path
+        let handle: LaunchHandle
+        do { handle = try await launch(order, plan.exposure) } catch {
+            await remove(folder)
+            throw error
         }
-        let handle = try await supervisor.launcher.start(order)
         logs.note("started spout process of version \(version), launch \(epoch)", worker: worker, of: key)
         await supervisor.attempt("record a launch", of: key) {
             try await supervisor.ledger.launched(key, epoch: epoch, handle: handle)
         }
-        return handle
+        return (handle, folder)
+    }
+
+    private func launch(_ order: LaunchOrder, _ exposure: Exposure?) async throws -> LaunchHandle {
+        // Before the code runs: where the port cannot be had, it need not start.
+        if let exposure, !supervisor.launcher.publishesPort(of: order) {
+            try await supervisor.ports.open(exposure)
+        } else {
+            supervisor.ports.close(key)
+        }
+        return try await supervisor.launcher.start(order)
+    }
+
+    /// What the job reads, if there is one. A job whose input does not do is over: another commit may do.
+    private func input(of pipeline: PipelineRecord) async throws -> ServiceInput? {
+        guard let job else { return nil }
+        do {
+            return try await supervisor.inputs.find(job, of: pipeline)
+        } catch let error as SpileError where error.code == .failedPrecondition {
+            try await supervisor.ledger.failJob(JobKey(pipeline: key, id: job), reason: "\(error)")
+            throw error
+        }
     }
 
     /// Code that looks for a secret at its path would not find it: the logs say where it is instead.

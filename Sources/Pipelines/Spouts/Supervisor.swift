@@ -55,6 +55,7 @@ package final class Supervisor: Sendable {
     let ports: any ServicePorts
     let logs: LogStore
     let secrets: any SecretSource
+    let inputs: any ServiceInputs
     let watch: SpoutWatch?
     let options: Options
     let world: World
@@ -64,13 +65,14 @@ package final class Supervisor: Sendable {
 
     package init(
         ledger: any SpoutLedger, launcher: any Launcher, ports: any ServicePorts, logs: LogStore, options: Options,
-        world: World, secrets: any SecretSource, watch: SpoutWatch? = nil, logger: Logger
+        world: World, secrets: any SecretSource, inputs: any ServiceInputs, watch: SpoutWatch? = nil, logger: Logger
     ) {
         self.ledger = ledger
         self.launcher = launcher
         self.ports = ports
         self.logs = logs
         self.secrets = secrets
+        self.inputs = inputs
         self.watch = watch
         self.options = options
         self.world = world
@@ -89,6 +91,9 @@ package final class Supervisor: Sendable {
     /// code without grace.
     package func run(at site: LaunchSite) async {
         await launcher.endLeftovers(grace: options.grace)
+        do { try inputs.removeLeftovers() } catch {
+            logger.warning("cannot remove what earlier launches read", metadata: ["error": "\(error)"])
+        }
         do {
             for key in try ledger.pipelines() { changed(key) }
         } catch {

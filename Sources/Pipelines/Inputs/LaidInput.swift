@@ -2,7 +2,7 @@ import Core
 import Versioning
 
 /// Files of one commit that a program is given below `/pfs/<name>` (`pps.md` §6.4), under their full paths.
-package struct DatumInput: Sendable {
+package struct LaidInput: Sendable {
     /// How the program finds the files.
     package enum Form: Sendable {
         /// Ordinary files, whose bytes are there before it starts.
