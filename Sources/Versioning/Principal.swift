@@ -35,9 +35,15 @@ extension Principal {
             remedy: remedy)
     }
 
-    /// Whether it may read a repo: code of a pipeline reads what belongs to that.
-    package func mayRead(_ repo: RepoKey) -> Bool {
-        guard case .launch(let pipeline, _) = self else { return true }
-        return repo.project == pipeline.project && repo.name == pipeline.name
+}
+
+extension CatalogReader {
+    /// Whether a caller may read a repo as far as it is code of a pipeline: that reads what belongs to the pipeline, and
+    /// its inputs (`pps.md` §8).
+    package func mayRead(_ repo: RepoKey, by principal: Principal) throws -> Bool {
+        guard case .launch(let key, _) = principal else { return true }
+        if repo.project == key.project && repo.name == key.name { return true }
+        guard let pipeline = try pipeline(key) else { return false }
+        return try PipelineSpec(canonical: pipeline.effectiveSpec).inputLeaves.contains { $0.branch.repo == repo }
     }
 }

@@ -130,6 +130,7 @@ private final class Scene: Sendable {
         #expect(try scene.next() == third)
         try await scene.launch(third)
         #expect(try await scene.states() == [.success, .success, .running])
+        #expect(try await scene.list().map(\.job.counts.processed) == [1, 0, 0], "the second was never served")
         #expect(try scene.output(first)?.error == "" && scene.output(first)?.isFinished == true)
         let views = try await scene.list()
         #expect(views[0].job.startedAt != nil && views[0].job.finishedAt != nil)

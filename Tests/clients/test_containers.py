@@ -14,6 +14,8 @@ from containers import BUSYBOX as IMAGE
 from containers import OPTIONS, missing, podman
 from spile_server import SPILE
 from test_cli import Shell
+from test_sdk_plain_services import fetch
+from test_sdk_services import free_port
 
 ONE_COMMIT = "until pachctl put file $PPS_PIPELINE_NAME@master:/{} -f {}; do sleep 0.1; done"
 
@@ -210,3 +212,25 @@ class TestChoice:
             capture_output=True, text=True, timeout=60, check=False,
         )
         assert done.returncode != 0 and re.search(text, done.stderr), done.stderr
+
+
+class TestPlainServices:
+    def test_the_newest_commit_stands_at_pfs_and_is_served(self, shell, fresh):
+        name, repo = fresh("web"), fresh("data")
+        inside, outside = free_port(), free_port()
+        spec = {
+            "pipeline": {"name": name},
+            "input": {"pfs": {"name": "data", "repo": repo, "glob": "/"}},
+            "transform": {"image": IMAGE, "cmd": ["httpd", "-f", "-p", str(inside), "-h", "/pfs/data"]},
+            "service": {"internal_port": inside, "external_port": outside},
+        }
+        shell(f"pachctl create repo {repo}; echo one | pachctl put file {repo}@master:/index.html -f -")
+        shell("pachctl create pipeline -f -", json.dumps(spec))
+        for text in ["one", "two"]:
+            shell(f"echo {text} | pachctl put file {repo}@master:/index.html -f -")
+            while fetch(outside, "/index.html") != f"{text}\n".encode():
+                pass
+            assert len(containers(name)) == 1
+        shell(f"pachctl delete pipeline {name}")
+        while containers(name):
+            pass

@@ -12,6 +12,7 @@ from pachyderm_sdk.api import auth, identity, metadata, pfs, pps, transaction
 from pachyderm_sdk.errors import AuthServiceNotActivated
 
 from sdk_tools import NOT_FOUND, fails, file, named, put, read, refusal
+from test_sdk_services import free_port
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -601,3 +602,39 @@ class TestSpouts:
         assert self.next_commit(cluster.root, after=head)
         info = cluster.root.pps.inspect_pipeline(pipeline=pps.Pipeline(name="tap"))
         assert info.state == pps.PipelineState.PIPELINE_RUNNING
+
+
+class TestServices:
+    @pytest.fixture
+    def web(self, alice, branch):
+        """Alice's service over her own repo."""
+        inside, outside = free_port(), free_port()
+        alice.pps.create_pipeline(
+            pipeline=pps.Pipeline(name="web"),
+            transform=pps.Transform(cmd=["sh", "-c", "pachctl get file readings@master:/x; echo; exec sleep 3600"]),
+            input=pps.Input(pfs=pps.PfsInput(repo="readings", glob="/")),
+            service=pps.Service(internal_port=inside, external_port=outside),
+        )
+        running = pps.JobState.JOB_RUNNING
+        while next(iter(alice.pps.list_job(pipeline=pps.Pipeline(name="web")))).state != running:
+            pass
+        return next(iter(alice.pps.list_job(pipeline=pps.Pipeline(name="web"))))
+
+    def test_its_jobs_are_for_those_who_may_list_them(self, cluster, alice, bob, web):
+        assert [job.job.id for job in bob.pps.list_job()] == []
+        assert [info.job_set.id for info in bob.pps.list_job_set()] == []
+        fails(lambda: bob.pps.inspect_job(job=web.job), DENIED, NOT_ALLOWED)
+        fails(lambda: bob.pps.stop_job(job=web.job), DENIED, NOT_ALLOWED)
+        output = repo_resource(pfs.Repo.from_uri("web"))
+        cluster.give("robot:bob", ["repoReader"], output)
+        assert [job.job.id for job in bob.pps.list_job()] == [web.job.id]
+        assert bob.pps.inspect_job(job=web.job).job.id == web.job.id
+        fails(lambda: bob.pps.stop_job(job=web.job), DENIED, NOT_ALLOWED)
+        fails(lambda: bob.pps.delete_job(job=web.job), DENIED, NOT_ALLOWED)
+        cluster.give("robot:bob", ["repoWriter"], output)
+        bob.pps.stop_job(job=web.job)
+        assert alice.pps.inspect_job(job=web.job).state == pps.JobState.JOB_KILLED
+
+    def test_its_code_reads_its_inputs(self, alice, web):
+        lines = alice.pps.get_logs(pipeline=pps.Pipeline(name="web"), follow=True)
+        assert next(line.message for line in lines if line.user) == "1"

@@ -31,20 +31,21 @@ extension Jobs {
 
     private static let page = 200
 
-    /// Gives jobs one after the other, a page of them read at a time, until there are no more or `body` says false.
-    /// Throws `notFound` where the listing names a pipeline that is not there.
+    /// Gives the jobs that the caller may see one after the other, a page of them read at a time, until there are no
+    /// more or `body` says false. Throws `notFound` where the listing names a pipeline that is not there.
     package func list(
         _ listing: Listing, as principal: Principal, _ body: (View) async throws -> Bool
     ) async throws {
-        try check(principal, listing.pipeline)
         let scope = try history.read { try JobScope(listing, in: $0) }
+        let sight = JobSight(principal: principal)
         var cursor: Int64?
         while true {
             let (views, last) = try history.read { catalog -> ([View], Int64?) in
                 let jobs = try catalog.jobs(
                     JobFilter(pipeline: listing.pipeline), order: listing.isOldestFirst ? .oldestFirst : .newestFirst,
                     beyond: cursor, limit: Self.page)
-                let kept = try jobs.filter { try scope.holds($0, in: catalog) }
+                let visible = try sight.visible(jobs, in: catalog)
+                let kept = try visible.filter { try scope.holds($0, in: catalog) }
                 return (try kept.map { try Self.view($0, in: catalog) }, jobs.last?.number)
             }
             for view in views where try await !body(view) { return }
@@ -53,15 +54,16 @@ extension Jobs {
         }
     }
 
-    /// The jobs of a commit set, each after all that it derives from; `isOver`: each once it is terminal.
+    /// The jobs of a commit set that the caller may see, each after all that it derives from; `isOver`: each once it is terminal.
     package func list(set id: CommitID, isOver: Bool, as principal: Principal) async throws -> [View] {
-        try check(principal, nil)
-        let jobs = try history.read {
-            try $0.jobs(JobFilter(set: id), order: .oldestFirst, beyond: nil, limit: .max)
+        let sight = JobSight(principal: principal)
+        let jobs = try history.read { catalog in
+            try sight.visible(
+                try catalog.jobs(JobFilter(set: id), order: .oldestFirst, beyond: nil, limit: .max), in: catalog)
         }
         var views: [View] = []
         for job in jobs.sorted(by: { $0.commit < $1.commit }) {
-            views.append(try await inspect(job.key, isOver: isOver, as: principal))
+            views.append(try await seen(job.key, isOver: isOver))
         }
         return views
     }
@@ -71,12 +73,13 @@ extension Jobs {
     package func subscribe(
         _ pipeline: PipelineKey, as principal: Principal, _ deliver: (View) async throws -> Void
     ) async throws {
-        try check(principal, pipeline)
         var cursor: Int64 = 0
         while true {
             let generation = history.events.generation(repo: EventHub.jobs)
             let views = try history.read { catalog in
-                try catalog.jobs(
+                // Again and again: what a caller may see changes.
+                try Self.require(pipeline, by: principal, in: catalog)
+                return try catalog.jobs(
                     JobFilter(pipeline: pipeline, isLive: true), order: .oldestFirst, beyond: cursor, limit: Self.page
                 ).map { try Self.view($0, in: catalog) }
             }
@@ -86,6 +89,24 @@ extension Jobs {
             } else {
                 try await history.events.wait(repo: EventHub.jobs, after: generation)
             }
+        }
+    }
+}
+
+/// Whose jobs a caller may see.
+private struct JobSight {
+    let principal: Principal
+
+    func visible(_ jobs: [JobRecord], in catalog: any CatalogReader) throws -> [JobRecord] {
+        if case .launch(let own, _) = principal { return jobs.filter { $0.key.pipeline == own } }
+        guard var access = try catalog.access(of: principal) else { return jobs }
+        var answers: [PipelineKey: Bool] = [:]
+        return try jobs.filter { job in
+            let key = job.key.pipeline
+            if let known = answers[key] { return known }
+            let answer = try access.has(.pipelineListJob, on: AccessResource(key.repo(.user)))
+            answers[key] = answer
+            return answer
         }
     }
 }

@@ -23,7 +23,12 @@ package struct Jobs: Sendable {
 
     /// A job; `isOver`: once it is terminal. Throws `job … was deleted` if it goes meanwhile.
     package func inspect(_ key: JobKey, isOver: Bool, as principal: Principal) async throws -> View {
-        try check(principal, key.pipeline)
+        try history.read { try Self.require(key.pipeline, by: principal, in: $0) }
+        return try await seen(key, isOver: isOver)
+    }
+
+    /// The same for a caller who may see it.
+    func seen(_ key: JobKey, isOver: Bool) async throws -> View {
         var wasThere = false
         while true {
             let generation = history.events.generation(repo: EventHub.jobs)
@@ -39,13 +44,13 @@ package struct Jobs: Sendable {
 
     /// Ends a job, unless it is over, and closes its output commit with the reason as its error.
     package func stop(_ key: JobKey, reason: String, as principal: Principal) async throws {
-        try check(principal, key.pipeline)
         try await history.transact(as: principal) { try Self.stop(key, reason: reason, in: $0) }
     }
 
     /// The same within a transaction.
     package static func stop(_ key: JobKey, reason: String, in transaction: HistoryTransaction) throws {
         try transaction.refuseLaunches("it may not stop jobs")
+        try transaction.require(.repoWrite, on: AccessResource(key.pipeline.repo(.user)))
         guard let job = try transaction.catalog.job(key) else { throw missing(key) }
         if job.state.isTerminal { return }
         try transaction.end(job, .killed, reason: reason.isEmpty ? "job stopped" : reason)
@@ -59,10 +64,12 @@ package struct Jobs: Sendable {
         }
     }
 
-    /// Code of a pipeline sees the jobs of that pipeline alone.
-    func check(_ principal: Principal, _ pipeline: PipelineKey?) throws {
-        guard case .launch(let own, _) = principal, own != pipeline else { return }
-        throw Principal.refusal(of: own, "it may see its own jobs only")
+    /// Checks that a caller may see a pipeline's jobs; code of a pipeline sees its own.
+    static func require(_ pipeline: PipelineKey, by principal: Principal, in catalog: any CatalogReader) throws {
+        if case .launch(let own, _) = principal, own != pipeline {
+            throw Principal.refusal(of: own, "it may see its own jobs only")
+        }
+        try catalog.require([.pipelineListJob], on: AccessResource(pipeline.repo(.user)), by: principal)
     }
 
     static func view(_ job: JobRecord, in catalog: any CatalogReader) throws -> View {

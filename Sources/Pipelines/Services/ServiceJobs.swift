@@ -39,9 +39,10 @@ enum ServiceJobs {
             throw SpileError(.aborted, "job \"\(key)\" was ended while it was started")
         }
         let live = JobFilter(pipeline: key.pipeline, isLive: true)
-        while let older = try transaction.catalog.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).first,
+        while var older = try transaction.catalog.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).first,
             older.number < job.number
         {
+            if older.state == .running { older.counts.processed = 1 }
             try transaction.end(older, .success)
         }
         job.state = .running

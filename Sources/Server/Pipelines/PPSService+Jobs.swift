@@ -36,11 +36,11 @@ extension PPSService {
 
     private func registerLists(in routes: inout Routes) {
         routes.serverStream(Method.ListJob.descriptor) { (request: PpsV2_ListJobRequest, call, writer) in
-            let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
+            let filter = try ShownJobs(request.jqFilter)
             var left = request.number > 0 ? request.number : .max
             try await jobs.list(try Self.listing(request), as: call.principal) { view in
-                if let filter, try !filter.keeps(try view.message(hasDetails: true).filterJSON) { return true }
-                try await writer.write(try view.message(hasDetails: request.details))
+                guard let message = try filter.message(of: view, hasDetails: request.details) else { return true }
+                try await writer.write(message)
                 left -= 1
                 return left > 0
             }
@@ -70,25 +70,19 @@ extension PPSService {
         _ request: PpsV2_ListJobSetRequest, _ call: Call, _ writer: RPCWriter<PpsV2_JobSetInfo>
     ) async throws {
         if request.number < 0 { throw SpileError.invalid("number must be non-negative") }
-        let filter = request.jqFilter.isEmpty ? nil : try JQFilter(request.jqFilter)
-        let projects = request.projects.isEmpty ? nil : Set(request.projects.map { ProjectKey($0) })
+        let filter = try ShownJobs(request.jqFilter)
         let listing = Jobs.Listing(
             isOldestFirst: request.reverse,
             marker: request.hasPaginationMarker ? Instant(request.paginationMarker) : nil)
-        var (seen, left): (Set<CommitID>, Int64) = ([], request.number > 0 ? request.number : .max)
-        try await jobs.list(listing, as: call.principal) { first in
-            guard seen.insert(first.job.key.id).inserted else { return true }
-            let views = try await jobs.list(set: first.job.key.id, isOver: false, as: call.principal)
-            let shown = try views.filter { view in
-                if let projects, !projects.contains(view.job.key.pipeline.project) { return false }
-                return try filter?.keeps(try view.message(hasDetails: true).filterJSON) ?? true
-            }
-            if shown.isEmpty { return true }
-            try await writer.write(
-                try .with {
-                    $0.jobSet.id = first.job.key.id.description
-                    $0.jobs = try shown.map { try $0.message(hasDetails: request.details) }
-                })
+        var seen: Set<CommitID> = []
+        var left = request.number > 0 ? request.number : .max
+        try await jobs.list(listing, as: call.principal) { view in
+            let id = view.job.key.id
+            guard seen.insert(id).inserted else { return true }
+            let views = try await jobs.list(set: id, isOver: false, as: call.principal)
+            let info = try filter.message(of: views, id, request)
+            if info.jobs.isEmpty { return true }
+            try await writer.write(info)
             left -= 1
             return left > 0
         }
@@ -112,6 +106,35 @@ extension PPSService {
                 "job \"\(pipeline)@\(message.id)\" not found", remedy: "list job shows the ids that there are")
         }
         return JobKey(pipeline: pipeline, id: id)
+    }
+}
+
+/// What a request's jq filter leaves of jobs.
+private struct ShownJobs {
+    private let filter: JQFilter?
+
+    init(_ text: String) throws { filter = text.isEmpty ? nil : try JQFilter(text) }
+
+    /// A job's message; nil for one that is left out.
+    func message(of view: Jobs.View, hasDetails: Bool) throws -> PpsV2_JobInfo? {
+        if let filter {
+            let isKept = try filter.keeps(try view.message(hasDetails: true).filterJSON)
+            if !isKept { return nil }
+        }
+        return try view.message(hasDetails: hasDetails)
+    }
+
+    /// A set's message. Never a part of its caller: the compiler's optimiser fails on that.
+    @inline(never)
+    func message(
+        of views: [Jobs.View], _ id: CommitID, _ request: PpsV2_ListJobSetRequest
+    ) throws -> PpsV2_JobSetInfo {
+        let projects = request.projects.isEmpty ? nil : Set(request.projects.map { ProjectKey($0) })
+        var info = PpsV2_JobSetInfo()
+        info.jobSet.id = id.description
+        info.jobs = try views.filter { projects?.contains($0.job.key.pipeline.project) ?? true }
+            .compactMap { try message(of: $0, hasDetails: request.details) }
+        return info
     }
 }
 

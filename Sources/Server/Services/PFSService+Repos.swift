@@ -67,7 +67,7 @@ extension PFSService {
         return try history.read { catalog in
             var access = try catalog.access(of: principal)
             var repos = try catalog.repos(in: projects, type: type)
-                .filter { try principal.mayRead($0.key) && access?.lists($0.key) ?? true }
+                .filter { try catalog.mayRead($0.key, by: principal) && access?.lists($0.key) ?? true }
             if request.hasPage {
                 let size = Int(clamping: request.page.pageSize)
                 let (start, overflows) = Int(clamping: request.page.pageIndex).multipliedReportingOverflow(by: size)

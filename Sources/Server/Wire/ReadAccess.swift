@@ -28,7 +28,7 @@ extension Call {
     private func checkReader(of repo: PfsV2_Repo?, _ permissions: [Permission], _ history: History) throws {
         let key = try repo.map { try RepoKey($0) }
         if let key, key.name == RepoKey.fileSets { return }
-        try checkLaunch(reads: key)
+        try checkLaunch(reads: key, history)
         // A request that names no repo is wrong, and its handler says how.
         guard let key, !permissions.isEmpty, !key.name.isEmpty else { return }
         if case .stranger = principal { _ = try subject() }
@@ -36,12 +36,12 @@ extension Call {
     }
 
     /// Checks that code of a pipeline may list the repo, nil: all.
-    func checkLaunch(reads key: RepoKey?) throws {
+    func checkLaunch(reads key: RepoKey?, _ history: History) throws {
         guard case .launch(let pipeline, _) = principal else { return }
         guard let key else {
             throw Principal.refusal(of: pipeline, "it may not list all repos", remedy: "name a repo of the pipeline")
         }
-        if principal.mayRead(key) { return }
+        if try history.read({ try $0.mayRead(key, by: principal) }) { return }
         throw Principal.refusal(of: pipeline, "it may read \(pipeline) and its inputs only, not \(key)")
     }
 }

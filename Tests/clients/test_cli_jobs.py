@@ -1,0 +1,77 @@
+"""Shell programs that look at the jobs of a service, wait for them and stop them."""
+
+import json
+
+import pytest
+
+from test_cli import Shell, table
+from test_sdk_services import free_port
+
+COLUMNS = ["PROJECT", "PIPELINE", "ID", "STARTED", "DURATION", "RESTART", "PROGRESS", "DL", "UL", "STATE"]
+
+
+@pytest.fixture
+def shell(own_server, tmp_path):
+    shell = Shell(tmp_path, own_server.address)
+    shell("pachctl create repo data; echo one | pachctl put file data@master:/x -f -")
+    spec = {
+        "pipeline": {"name": "web"},
+        "input": {"pfs": {"repo": "data", "glob": "/"}},
+        "transform": {"cmd": ["sh", "-c", "cat /pfs/data/x; exec sleep 3600"]},
+        "service": {"internal_port": free_port(), "external_port": free_port()},
+    }
+    shell("pachctl create pipeline -f -", json.dumps(spec))
+    return shell
+
+
+def jobs(shell, words=""):
+    """Jobs as `list job --raw` gives them, newest first."""
+    text, found, decoder = shell(f"pachctl list job {words} --raw"), [], json.JSONDecoder()
+    while text.strip():
+        value, end = decoder.raw_decode(text.strip())
+        found.append(value)
+        text = text.strip()[end:]
+    return found
+
+
+def serving(shell, count):
+    """Waits until the newest of so many jobs is served; gives them."""
+    while True:
+        found = jobs(shell, "-p web")
+        if len(found) == count and found[0].get("state") == "JOB_RUNNING":
+            return found
+
+
+class TestJobs:
+    def test_a_service_has_one_for_each_commit(self, shell):
+        serving(shell, 1)
+        shell("echo two | pachctl put file data@master:/x -f -")
+        new, old = serving(shell, 2)
+        assert old["state"] == "JOB_SUCCESS"
+        rows = table(shell("pachctl list job -p web"), *COLUMNS)
+        assert [row["STATE"] for row in rows] == ["running", "success"]
+        assert rows[1]["PROGRESS"] == "1 + 0 / 1"
+        assert [row["ID"] for row in rows] == [new["job"]["id"], old["job"]["id"]]
+        newest = new["job"]["id"]
+        head = json.loads(shell("pachctl inspect commit data@master --raw"))["commit"]["id"]
+        assert newest == head, "a job has the id of the commit that it is about"
+        assert [row["ID"] for row in table(shell(f"pachctl list job {newest}"), *COLUMNS)] == [newest]
+        assert newest in shell("pachctl list job")
+        shown = shell(f"pachctl inspect job web@{newest}")
+        assert "State: running" in shown and "Pipeline: web" in shown
+        assert jobs(shell, "-p web --state success") == [old]
+        assert jobs(shell, f"-p web -i data@{head}") == [new]
+
+    def test_its_output_is_in_the_logs(self, shell):
+        shell.follow("pachctl logs -p web --follow", "one")
+
+    def test_one_that_is_stopped_says_so(self, shell):
+        (job,) = serving(shell, 1)
+        name = f"web@{job['job']['id']}"
+        waiting = shell.start(f"pachctl wait job {name}")
+        shell(f"pachctl stop job {name}")
+        output, _ = waiting.communicate()
+        assert "killed: job stopped" in output
+        shell(f"pachctl delete job {name}")
+        assert jobs(shell, "-p web") == []
+        assert "not found" in shell.fails(f"pachctl inspect job {name}")
