@@ -80,7 +80,9 @@ final class Assembly: Sendable {
         self.supervisor = supervisor
         self.secrets = secrets
         pipelines = PipelineManager(history: history) { supervisor.changed($0) }
-        jobWatch = JobWatch(history: history, changed: { supervisor.changed($0) }, logger: logger)
+        jobWatch = JobWatch(
+            history: history, changed: { supervisor.changed($0) },
+            sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
     }
 
     /// Where running code finds this server once it listens on `port`.

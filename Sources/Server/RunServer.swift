@@ -123,7 +123,7 @@ private struct SpoutService: Service {
         guard let (_, port) = await transport.reachable() else { return }
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
-                group.addTask { await assembly.jobWatch.run() }
+                group.addTask(executorPreference: executor) { await assembly.jobWatch.run() }
                 // What code reads is laid out on disk.
                 await withTaskExecutorPreference(executor) {
                     await assembly.supervisor.run(at: assembly.launchSite(port: port))

@@ -38,7 +38,7 @@ extension Principal {
 }
 
 extension CatalogReader {
-    /// Whether a caller may read a repo as far as it is code of a pipeline: that reads what belongs to the pipeline, and
+    /// Whether a caller may read a repo as far as it is code of a pipeline: that reads what belongs to the pipeline and
     /// its inputs (`pps.md` §8).
     package func mayRead(_ repo: RepoKey, by principal: Principal) throws -> Bool {
         guard case .launch(let key, _) = principal else { return true }

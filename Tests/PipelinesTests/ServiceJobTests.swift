@@ -143,7 +143,8 @@ private final class Scene: Sendable {
         try await scene.launch(first)
         let bad = try await scene.commit(error: "broken")
         #expect(try scene.next() == first)
-        let watch = JobWatch(history: scene.history, changed: { _ in }, logger: Logger(label: "test"))
+        let watch = JobWatch(
+            history: scene.history, changed: { _ in }, sleep: { _ in }, logger: Logger(label: "test"))
         let watching = Task { await watch.run() }
         let view = try await scene.jobs.inspect(
             JobKey(pipeline: scene.key, id: bad), isOver: true, as: scene.user)

@@ -74,6 +74,10 @@ enum PosixFiles {
     static func names(_ path: String) -> [String]? {
         guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }
+        return names(of: folder).sorted()
+    }
+
+    private static func names(of folder: OpaquePointer) -> [String] {
         var names: [String] = []
         while let entry = readdir(folder) {
             let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
@@ -82,14 +86,24 @@ enum PosixFiles {
             }
             if name != ".", name != ".." { names.append(name) }
         }
-        return names.sorted()
+        return names
     }
 
-    /// Removes a file, or a folder with all it holds; what cannot be removed stays.
-    static func removeTree(_ path: String) {
-        if unlink(path) == 0 || errno == ENOENT { return }
-        for name in names(path) ?? [] { removeTree(path + "/" + name) }
-        rmdir(path)
+    /// Removes a file, or a folder with all it holds; what cannot be removed stays. No link is followed, whoever puts
+    /// one in the place of a folder meanwhile.
+    static func removeTree(_ path: String) { remove(path, in: AT_FDCWD) }
+
+    private static func remove(_ name: String, in parent: Int32) {
+        if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
+        let number = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard number >= 0 else { return }
+        guard let folder = fdopendir(number) else {
+            _ = close(number)
+            return
+        }
+        defer { closedir(folder) }
+        for entry in names(of: folder) { remove(entry, in: number) }
+        _ = unlinkat(parent, name, AT_REMOVEDIR)
     }
 
     static func isFolder(_ path: String) -> Bool {

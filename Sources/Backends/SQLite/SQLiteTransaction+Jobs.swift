@@ -2,7 +2,7 @@ import Core
 import GRDB
 
 extension SQLiteSchema {
-    /// `live`: not terminal, an index of its own, since there are few of those and they are asked for again and again.
+    /// `live`: not terminal, with indexes of its own: there are few of those, and they are asked for again and again.
     static let jobs = """
         CREATE TABLE jobs (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -26,6 +26,7 @@ extension SQLiteSchema {
         CREATE UNIQUE INDEX jobs_by_id ON jobs (id, project, pipeline);
         CREATE INDEX jobs_by_pipeline ON jobs (project, pipeline, number);
         CREATE INDEX jobs_live ON jobs (project, pipeline, number) WHERE live;
+        CREATE INDEX jobs_live_of_all ON jobs (number) WHERE live;
         """
 }
 

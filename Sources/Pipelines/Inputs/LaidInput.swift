@@ -31,8 +31,11 @@ package struct LaidInput: Sendable {
     /// Names in `/pfs` that are not inputs'.
     private static let taken: Set = ["", ".", "..", "out", ".env", ".scratch"]
 
-    func checkName() throws(SpileError) {
-        if Self.taken.contains(name) || name.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 }) {
+    func checkName() throws(SpileError) { try Self.check(name: name) }
+
+    /// Whether an input can have that name: its files stand at `/pfs/<name>`.
+    static func check(name: String) throws(SpileError) {
+        if taken.contains(name) || name.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 }) {
             throw .invalid("an input cannot be named \(FilePath.quoted(name)): its files stand at /pfs/<name>")
         }
     }

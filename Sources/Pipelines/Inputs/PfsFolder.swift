@@ -43,6 +43,9 @@ package struct PfsFolder: Sendable {
         }
     }
 
+    /// The same for an owner who asks for no ``outputs(_:)``: it keeps no commit from being collected.
+    package var released: PfsFolder { PfsFolder(folder: folder, inputs: [], owner: owner, feeder: feeder) }
+
     private init(folder: String, inputs: [LaidInput], owner: PfsOwner, feeder: LazyFeeder?) {
         self.folder = folder
         self.inputs = inputs

@@ -40,6 +40,7 @@ extension Jobs {
         let sight = JobSight(principal: principal)
         var cursor: Int64?
         while true {
+            try Task.checkCancellation()
             let (views, last) = try history.read { catalog -> ([View], Int64?) in
                 let jobs = try catalog.jobs(
                     JobFilter(pipeline: listing.pipeline), order: listing.isOldestFirst ? .oldestFirst : .newestFirst,
@@ -54,7 +55,8 @@ extension Jobs {
         }
     }
 
-    /// The jobs of a commit set that the caller may see, each after all that it derives from; `isOver`: each once it is terminal.
+    /// The jobs of a commit set that the caller may see, each after all that it derives from; `isOver`: each once it is
+    /// terminal.
     package func list(set id: CommitID, isOver: Bool, as principal: Principal) async throws -> [View] {
         let sight = JobSight(principal: principal)
         let jobs = try history.read { catalog in
@@ -73,6 +75,10 @@ extension Jobs {
     package func subscribe(
         _ pipeline: PipelineKey, as principal: Principal, _ deliver: (View) async throws -> Void
     ) async throws {
+        // Of those that were made before, the ones that are over are left out.
+        let newest = try history.read {
+            try $0.jobs(JobFilter(), order: .newestFirst, beyond: nil, limit: 1).first?.number ?? 0
+        }
         var cursor: Int64 = 0
         while true {
             let generation = history.events.generation(repo: EventHub.jobs)
@@ -80,12 +86,15 @@ extension Jobs {
                 // Again and again: what a caller may see changes.
                 try Self.require(pipeline, by: principal, in: catalog)
                 return try catalog.jobs(
-                    JobFilter(pipeline: pipeline, isLive: true), order: .oldestFirst, beyond: cursor, limit: Self.page
+                    JobFilter(pipeline: pipeline, isLive: cursor < newest), order: .oldestFirst, beyond: cursor,
+                    limit: Self.page
                 ).map { try Self.view($0, in: catalog) }
             }
             for view in views { try await deliver(view) }
             if let last = views.last {
                 cursor = last.job.number
+            } else if cursor < newest {
+                cursor = newest
             } else {
                 try await history.events.wait(repo: EventHub.jobs, after: generation)
             }

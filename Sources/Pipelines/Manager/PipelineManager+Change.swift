@@ -72,12 +72,27 @@ extension PipelineManager {
     ) async throws -> [PipelineKey] {
         try refuseLaunches(principal, "delete pipelines")
         let deleted = try await history.transact(as: principal) { transaction in
-            let pipelines = try transaction.catalog.pipelines(in: projects)
+            let pipelines = try Self.readersFirst(transaction.catalog.pipelines(in: projects))
             for pipeline in pipelines { try Self.delete(pipeline, deletion, in: transaction) }
             return pipelines.map(\.key)
         }
         for key in deleted { changed(key) }
         return deleted
+    }
+
+    /// Pipelines, each before those whose output it reads.
+    private static func readersFirst(_ pipelines: [PipelineRecord]) throws -> [PipelineRecord] {
+        let outputs = Dictionary(pipelines.map { ($0.key.repo(.user), $0) }, uniquingKeysWith: { $1 })
+        var (ordered, placed): ([PipelineRecord], Set<PipelineKey>) = ([], [])
+        func place(_ pipeline: PipelineRecord) throws {
+            guard placed.insert(pipeline.key).inserted else { return }
+            for repo in try PipelineSpec(canonical: pipeline.effectiveSpec).inputRepos {
+                if let upstream = outputs[repo] { try place(upstream) }
+            }
+            ordered.append(pipeline)
+        }
+        for pipeline in pipelines { try place(pipeline) }
+        return ordered.reversed()
     }
 
     private static func delete(

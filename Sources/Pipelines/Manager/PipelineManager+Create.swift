@@ -105,6 +105,7 @@ extension PipelineManager {
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
         let isStopped = old?.stopped ?? false
+        if let old { try OutputBranch.leave(old, for: spec, in: transaction) }
         try OutputBranch.setTriggers(of: spec, in: transaction)
         try transaction.createBranch(
             key.repo(.user).branch(spec.outputBranch),
@@ -161,6 +162,9 @@ extension PipelineManager {
         if let leaf = try spec.inputLeaves.first(where: { $0.schedule != nil }) {
             throw SpileError(.unimplemented, "input \(leaf.name): cron inputs are not implemented yet")
         }
+        // What no launch could lay out.
+        for leaf in try spec.inputLeaves { try LaidInput.check(name: leaf.name) }
+        if let input = spec.input { _ = try DatumPlan(try InputTree(input, of: spec.key)) }
         if let leaf = try spec.inputLeaves.first(where: \.isS3) {
             throw SpileError(.unimplemented, "input \(leaf.name): s3 inputs are not implemented yet")
         }

@@ -52,6 +52,13 @@ package struct HistoryInputs: ServiceInputs {
         let key = JobKey(pipeline: pipeline.key, id: job)
         let upstream = try history.read { catalog in
             guard let record = try catalog.job(key) else { throw Jobs.missing(key) }
+            // What a pipeline may read can be taken from it; its code is never given more.
+            if try catalog.hasAuth() {
+                let code = Principal.subject(Subject(pipeline.key))
+                for repo in try spec.inputRepos {
+                    try catalog.require([.repoRead], on: AccessResource(repo), by: code)
+                }
+            }
             return try catalog.inputs(of: record) ?? []
         }
         // A branch derives from one branch of a repo at most.

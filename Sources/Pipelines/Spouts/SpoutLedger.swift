@@ -59,7 +59,10 @@ package struct HistoryLedger: SpoutLedger {
             else { throw SpileError(.aborted, "pipeline \"\(key)\" changed while version \(version) was started") }
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
             if let job { try ServiceJobs.begin(JobKey(pipeline: key, id: job), in: transaction) }
-            let epoch = (try transaction.catalog.launch(key)?.epoch ?? 0) + 1
+            // Never that of a pipeline of the same name that is gone: its code may still be about.
+            let spec = try transaction.catalog.commit(
+                repo: transaction.catalog.repo(key.repo(.spec))?.id ?? 0, id: pipeline.specCommit)
+            let epoch = (try transaction.catalog.launch(key)?.epoch ?? (spec?.sequence ?? 0)) + 1
             try transaction.catalog.put(
                 LaunchRecord(
                     pipeline: key, epoch: epoch, version: version, tokenHash: tokenHash, handle: "",

@@ -164,7 +164,7 @@ package struct SpoutLifecycle: Sendable {
         case .run(let version, let job):
             state = .launching(version: version, job: job)
             return [.launch(version: version, job: job, failures: failures)]
-        case .wait(let version): return changed ? [report(version, .running, "")] : []
+        case .wait(let version): return changed ? [.revoke, report(version, .running, "")] : []
         case .rest(let version):
             failures = 0
             return changed ? [.revoke, report(version, .paused, "")] : []

@@ -61,11 +61,16 @@ struct SpoutRun: Sendable {
         }
         order.image?.registryConfig = try supervisor.secrets.registryConfig(plan.spec.imagePullSecrets)
         noteUnmounted(order, worker: worker)
+        try await open(plan.exposure, order)
         let folder = try await input?.lay(
-            environment: order.environment, owner: supervisor.launcher.pfsOwner(of: order))
+            environment: order.environment, owner: supervisor.launcher.pfsOwner(of: order)
+        ).released
         order.pfsFolder = folder?.path
         let handle: LaunchHandle
-        do { handle = try await launch(order, plan.exposure) } catch {
+        do {
+            if folder != nil { try checkStillWanted() }
+            handle = try await supervisor.launcher.start(order)
+        } catch {
             await remove(folder)
             throw error
         }
@@ -76,14 +81,21 @@ struct SpoutRun: Sendable {
         return (handle, folder)
     }
 
-    private func launch(_ order: LaunchOrder, _ exposure: Exposure?) async throws -> LaunchHandle {
+    /// Laying files out takes its time: what was stopped or overtaken meanwhile is not started.
+    private func checkStillWanted() throws {
+        let pipeline = try supervisor.ledger.pipeline(key)
+        guard let pipeline, pipeline.version == version, !pipeline.stopped,
+            try supervisor.ledger.nextJob(of: pipeline) != nil
+        else { throw SpileError(.aborted, "pipeline \"\(key)\" changed while its input was laid out") }
+    }
+
+    private func open(_ exposure: Exposure?, _ order: LaunchOrder) async throws {
         // Before the code runs: where the port cannot be had, it need not start.
         if let exposure, !supervisor.launcher.publishesPort(of: order) {
             try await supervisor.ports.open(exposure)
         } else {
             supervisor.ports.close(key)
         }
-        return try await supervisor.launcher.start(order)
     }
 
     /// What the job reads, if there is one. A job whose input does not do is over: another commit may do.
@@ -91,7 +103,7 @@ struct SpoutRun: Sendable {
         guard let job else { return nil }
         do {
             return try await supervisor.inputs.find(job, of: pipeline)
-        } catch let error as SpileError where error.code == .failedPrecondition {
+        } catch let error as SpileError where [.failedPrecondition, .permissionDenied].contains(error.code) {
             try await supervisor.ledger.failJob(JobKey(pipeline: key, id: job), reason: "\(error)")
             throw error
         }
