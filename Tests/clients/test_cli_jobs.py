@@ -57,6 +57,7 @@ class TestJobs:
         assert newest == head, "a job has the id of the commit that it is about"
         assert [row["ID"] for row in table(shell(f"pachctl list job {newest}"), *COLUMNS)] == [newest]
         assert newest in shell("pachctl list job")
+        assert "running / running" in shell("pachctl list pipeline")
         shown = shell(f"pachctl inspect job web@{newest}")
         assert "State: running" in shown and "Pipeline: web" in shown
         assert jobs(shell, "-p web --state success") == [old]

@@ -230,7 +230,7 @@ class TestPlainServices:
             shell(f"echo {text} | pachctl put file {repo}@master:/index.html -f -")
             while fetch(outside, "/index.html") != f"{text}\n".encode():
                 pass
-            assert len(containers(name)) == 1
+            assert len(containers(name)) <= 1
         shell(f"pachctl delete pipeline {name}")
         while containers(name):
             pass

@@ -28,10 +28,10 @@ def fetch(port, path):
             answer = b""
             while piece := connection.recv(65536):
                 answer += piece
-    except OSError:
+    except ConnectionError:
         return None
     head, _, body = answer.partition(b"\r\n\r\n")
-    return body if head.startswith(b"HTTP/1.0 200") else None
+    return body if b" 200 " in head.partition(b"\r\n")[0] else None
 
 
 def until(holds):

@@ -138,6 +138,10 @@ private struct ShownJobs {
     }
 }
 
+extension JobState {
+    var message: PpsV2_JobState { PpsV2_JobState(rawValue: rawValue) ?? .unknown }
+}
+
 extension Jobs.View {
     /// With `hasDetails` also what its version of the spec says, with the commits that it reads.
     func message(hasDetails: Bool) throws -> PpsV2_JobInfo {
@@ -155,7 +159,7 @@ extension Jobs.View {
             $0.dataFailed = job.counts.failed
             $0.dataRecovered = job.counts.recovered
             $0.stats = PpsV2_ProcessStats()
-            $0.state = PpsV2_JobState(rawValue: job.state.rawValue) ?? .unknown
+            $0.state = job.state.message
             $0.reason = job.reason
             $0.created = job.createdAt.message
             if let started = job.startedAt { $0.started = started.message }

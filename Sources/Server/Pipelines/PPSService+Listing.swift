@@ -10,10 +10,12 @@ extension PPSService {
         routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
             let key = try Self.key(request.hasPipeline, request.pipeline)
             let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-            return try shown([pipeline])[0].message(hasDetails: request.details)
+            return try message(of: try shown([pipeline])[0], hasDetails: request.details)
         }
         routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
-            for pipeline in try list(request, call) { try await writer.write(try pipeline.message(hasDetails: true)) }
+            for pipeline in try list(request, call) {
+                try await writer.write(try message(of: pipeline, hasDetails: true))
+            }
         }
         routes.unary(Method.PipelinesSummary.descriptor) { (request: PpsV2_PipelinesSummaryRequest, call) in
             let projects = request.projects.map { ProjectKey($0.name) }
@@ -40,7 +42,7 @@ extension PPSService {
             as: call.principal)
         pipelines = try shown(pipelines)
         if let filter {
-            pipelines = try pipelines.filter { try filter.keeps(try $0.message(hasDetails: true).filterJSON) }
+            pipelines = try pipelines.filter { try filter.keeps(try message(of: $0, hasDetails: true).filterJSON) }
         }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
@@ -49,6 +51,17 @@ extension PPSService {
             pipelines = isTooFar ? [] : Array(pipelines.dropFirst(skipped).prefix(size))
         }
         return pipelines
+    }
+
+    /// With the state of its newest job, if it has jobs.
+    private func message(of pipeline: PipelineRecord, hasDetails: Bool) throws -> PpsV2_PipelineInfo {
+        var message = try pipeline.message(hasDetails: hasDetails)
+        if pipeline.kind == .spout { return message }
+        let newest = try history.read {
+            try $0.jobs(JobFilter(pipeline: pipeline.key), order: .newestFirst, beyond: nil, limit: 1).first
+        }
+        if let newest { message.lastJobState = newest.state.message }
+        return message
     }
 
     /// Those that run and commit nothing, with the likely cause as their reason.
