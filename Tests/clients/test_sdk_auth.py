@@ -371,8 +371,16 @@ class TestProjects:
         assert list(bob.pfs.inspect_commit_set(commit_set=pfs.CommitSet(id=commit.id))) == []
         assert commit.id not in [info.commit_set.id for info in bob.pfs.list_commit_set()]
         assert commit.id in [info.commit_set.id for info in alice.pfs.list_commit_set()]
+        everywhere = pfs.Repo(type="user")
+        assert {info.commit.repo.name for info in bob.pfs.list_commit(repo=everywhere)} == set()
+        assert commit.id in [info.commit.id for info in alice.pfs.list_commit(repo=everywhere)]
+        cluster.give("robot:bob", ["repoReader"], repo_resource(branch), by=alice)
+        # What is left out does not count: the newest that is shown is not the newest there is.
+        listed = list(bob.pfs.list_commit(repo=everywhere, number=1))
+        assert [info.commit.repo.name for info in listed] == ["readings"]
         cluster.give("robot:bob", ["repoReader"], repo_resource(secret), by=alice)
         assert names(bob) == ["readings", "secret"]
+        assert commit.id in [info.commit.id for info in bob.pfs.list_commit(repo=everywhere)]
 
     def test_its_owner(self, cluster, alice, bob, lab):
         assert alice.pfs.inspect_project(project=lab).auth_info.roles == ["projectOwner"]

@@ -25,7 +25,9 @@ struct RepoFilter {
     mutating func accepts(_ repo: RepoKey, _ catalog: any CatalogReader) throws -> Bool {
         if let known = known[repo] { return known }
         var access = try catalog.access(of: principal)
-        let isSeen = try catalog.mayRead(repo, by: principal) && access?.has(permission, on: AccessResource(repo)) ?? true
+        let isSeen =
+            try catalog.mayRead(repo, by: principal)
+            && access?.has(permission, on: AccessResource(repo)) ?? true
         known[repo] = isSeen
         return isSeen
     }
