@@ -35,11 +35,13 @@ extension Principal {
             remedy: remedy)
     }
 
+    /// What the tokens of launches begin with, and no other token.
+    package static let launchTokenPrefix = "launch-"
 }
 
 extension CatalogReader {
-    /// Whether a caller may read a repo as far as it is code of a pipeline: that reads what belongs to the pipeline, and
-    /// its inputs (`pps.md` §8).
+    /// Whether a caller may read a repo as far as it is code of a pipeline: that reads what belongs to the pipeline,
+    /// and its inputs (`pps.md` §8).
     package func mayRead(_ repo: RepoKey, by principal: Principal) throws -> Bool {
         guard case .launch(let key, _) = principal else { return true }
         if repo.project == key.project && repo.name == key.name { return true }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import urllib.error
 import urllib.request
 
@@ -230,6 +231,77 @@ class TestTokens:
         assert cluster.root.auth.get_configuration().configuration == config
         fails(lambda: nobody.auth.authenticate(id_token="x"), UNIMPLEMENTED, "not offered")
         fails(lambda: nobody.auth.get_configuration(), UNAUTHENTICATED, NO_TOKEN)
+
+
+class OpenCall:
+    """A call whose headers the server has, and whose messages are still to come."""
+
+    def __init__(self, server, method, token=None):
+        self.channel = grpc.insecure_channel(f"{server.host}:{server.port}")
+        self.go = threading.Event()
+        self.messages = []
+        call = self.channel.stream_unary(method, request_serializer=bytes, response_deserializer=bytes)
+        self.answer = call.future(self.wait(), metadata=[("authn-token", token)] if token else None)
+        # On one connection headers come in order: where this is answered, those before it are there.
+        version = self.channel.unary_unary("/versionpb_v2.API/GetVersion", request_serializer=bytes)
+        version(b"")
+
+    def wait(self):
+        self.go.wait(60)
+        yield from self.messages
+
+    def send(self, *messages):
+        self.messages = messages
+        self.go.set()
+        return self.answer.result(timeout=60)
+
+
+def changes(branch):
+    """Messages of ModifyFile."""
+    return [
+        pfs.ModifyFileRequest(set_commit=named(branch)),
+        pfs.ModifyFileRequest(add_file=pfs.AddFile(path="/late", raw=b"1")),
+    ]
+
+
+class TestOpenCalls:
+    """Calls that begin under one rule and end under another."""
+
+    def test_of_a_token_that_is_revoked(self, cluster, alice):
+        cluster.give("robot:alice", ["robotUser"], CLUSTER)
+        call = OpenCall(cluster.server, "/auth_v2.API/GetRobotToken", alice.auth_token)
+        cluster.root.auth.revoke_auth_token(token=alice.auth_token)
+        fails(lambda: call.send(auth.GetRobotTokenRequest(robot="mallory")), UNAUTHENTICATED, BAD_TOKEN)
+
+    def test_of_nobody_when_it_is_turned_on(self, own_server):
+        call = OpenCall(own_server, "/pfs_v2.API/CreateRepo")
+        cluster = Cluster(own_server)
+        fails(lambda: call.send(pfs.CreateRepoRequest(repo=pfs.Repo.from_uri("late"))), UNAUTHENTICATED, NO_TOKEN)
+        assert not cluster.root.pfs.repo_exists(pfs.Repo.from_uri("late"))
+
+    def test_writes_of_a_token_that_is_revoked(self, cluster, alice, branch):
+        calls = [
+            (OpenCall(cluster.server, "/pfs_v2.API/ModifyFile", alice.auth_token), changes(branch)),
+            (OpenCall(cluster.server, "/pfs_v2.API/CreateFileSet", alice.auth_token), changes(branch)[1:]),
+            (OpenCall(cluster.server, "/storage.Fileset/CreateFileset", alice.auth_token), []),
+        ]
+        cluster.root.auth.revoke_auth_token(token=alice.auth_token)
+        for call, messages in calls:
+            fails(lambda: call.send(*messages), UNAUTHENTICATED, BAD_TOKEN)
+        assert not cluster.root.pfs.path_exists(file(named(branch), "/late"))
+
+    def test_writes_of_nobody_when_it_is_turned_on(self, own_server):
+        before = Client(host=own_server.host, port=own_server.port)
+        branch = pfs.Branch(name="master", repo=pfs.Repo.from_uri("old"))
+        before.pfs.create_repo(repo=branch.repo)
+        put(before, branch)
+        write = OpenCall(own_server, "/pfs_v2.API/ModifyFile")
+        copy = OpenCall(own_server, "/pfs_v2.API/CreateFileSet")
+        cluster = Cluster(own_server)
+        fails(lambda: write.send(*changes(branch)), UNAUTHENTICATED, NO_TOKEN)
+        copied = pfs.CopyFile(src=file(named(branch)), dst="/taken")
+        fails(lambda: copy.send(pfs.ModifyFileRequest(copy_file=copied)), UNAUTHENTICATED, NO_TOKEN)
+        assert not cluster.root.pfs.path_exists(file(named(branch), "/late"))
 
 
 class TestRepos:
