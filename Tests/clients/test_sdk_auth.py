@@ -684,6 +684,43 @@ class TestSpouts:
         assert info.state == pps.PipelineState.PIPELINE_RUNNING
 
 
+def service(repo):
+    return {
+        "pipeline": {"name": "view"}, "transform": {"cmd": ["sleep", "3600"]},
+        "input": {"pfs": {"repo": repo, "glob": "/"}},
+        "service": {"internal_port": free_port(), "external_port": free_port()},
+    }
+
+
+class TestVersions:
+    """What one version of a pipeline names, and another does not."""
+
+    def test_a_batch_has_no_spec_in_force_of_its_own(self, cluster, bob, branch):
+        harmless = {"pipeline": {"name": "view"}, "transform": {"cmd": ["sleep", "3600"]}, "spout": {}}
+        request = transaction.TransactionRequest(
+            create_pipeline_v2=pps.CreatePipelineTransaction(
+                create_pipeline_request=pps.CreatePipelineRequest(pipeline=pps.Pipeline(name="view")),
+                user_json=json.dumps(service("readings")), effective_json=json.dumps(harmless)))
+        fails(lambda: bob.transaction.batch_transaction(requests=[request]), DENIED, "REPO_READ", "readings")
+        assert not bob.pps.pipeline_exists(pps.Pipeline(name="view"))
+
+    def test_their_one_log_is_for_who_may_read_the_newest(self, cluster, alice, bob, branch):
+        shown = pfs.Repo.from_uri("shown")
+        alice.pfs.create_repo(repo=shown)
+        alice.pps.create_pipeline_v2(create_pipeline_request_json=json.dumps(service("shown")))
+        for repo in (shown, pfs.Repo.from_uri("view")):
+            cluster.give("robot:bob", ["repoReader"], repo_resource(repo), by=alice)
+        list(bob.pps.get_logs(pipeline=pps.Pipeline(name="view")))
+        alice.pps.create_pipeline_v2(create_pipeline_request_json=json.dumps(service("readings")), update=True)
+        before = pps.Pipeline(name="view^")
+        fails(lambda: list(bob.pps.get_logs(pipeline=before)), DENIED, NOT_ALLOWED, "readings")
+        list(alice.pps.get_logs(pipeline=before))
+        # An input that is gone is in nobody's way.
+        alice.pfs.delete_repo(repo=shown, force=True)
+        list(alice.pps.get_logs(pipeline=before))
+        fails(lambda: list(bob.pps.get_logs(pipeline=before)), DENIED, NOT_ALLOWED, "readings")
+
+
 class TestServices:
     @pytest.fixture
     def web(self, alice, branch):
