@@ -112,6 +112,10 @@ private final class Scene: Sendable {
         #expect(try roles(on: "b") == [.repoReader])
     }
 
+    @Test func `tokens of launches begin as no token that somebody chose`() {
+        #expect(LaunchPlan.tokenPrefix == Principal.launchTokenPrefix)
+    }
+
     @Test func `nothing is bound while authentication is off`() async throws {
         try await makeRepo("out", as: .user(""))
         try await bind([])
