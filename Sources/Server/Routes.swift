@@ -15,6 +15,9 @@ struct Call: Sendable {
     var whyStranger: SpileError?
     /// Whether the caller has gone. Also true for every call once the server shuts down.
     var isAbandoned: @Sendable () -> Bool = { false }
+    /// Throws where the call, made now, would not be let in as the same caller. For client streams, before the change
+    /// is made: the token may have been revoked since the stream was opened, or authentication turned on or off.
+    var confirm: @Sendable () throws -> Void = {}
     /// The address by which the caller reached the server, as the transport writes it; empty where nobody asked for it.
     var localPeer = ""
 }
@@ -26,6 +29,9 @@ struct Reply<Output: Message>: Sendable {
 }
 
 /// Collects handlers by method. Every method of the contract that gets none answers UNIMPLEMENTED and says so.
+///
+/// Who calls is found out when the request message is there, which may be long after the headers: what was taken away
+/// in between counts.
 struct Routes {
     typealias Transport = HTTP2ServerTransport.Posix
 
@@ -51,8 +57,8 @@ struct Routes {
     ) {
         let (callers, rule) = (callers, Self.rule(of: method))
         registerMeasured(method) { (request: StreamingServerRequest<Input>, _) in
-            let call = try callers.call(request.metadata, for: method, under: rule)
             let message: Input = try await Self.single(request.messages, method)
+            let call = try callers.call(request.metadata, for: method, under: rule)
             try call.checkReader(of: message, callers.history)
             let answer = try await callers.noting(call, method) { try await handler(message, call) }
             return StreamingServerResponse(
@@ -66,8 +72,8 @@ struct Routes {
     ) {
         let (callers, rule) = (callers, Self.rule(of: method))
         registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
-            let call = try callers.call(request.metadata, for: method, under: rule)
             let message = try await Self.single(request.messages, method)
+            let call = try callers.call(request.metadata, for: method, under: rule)
             try call.checkReader(of: message, callers.history)
             let answer = try await Self.endingWithCaller(context) { try await handler(message, call) }
             return StreamingServerResponse(single: ServerResponse(message: answer))
@@ -83,10 +89,10 @@ struct Routes {
             let span = metrics.begin()
             return try await span.preparing {
                 try await rpc {
+                    let message = try await Self.single(request.messages, method)
                     var open = try callers.call(request.metadata, for: method, under: rule)
                     open.localPeer = context.localPeer
                     let call = open
-                    let message = try await Self.single(request.messages, method)
                     try call.checkReader(of: message, callers.history)
                     return StreamingServerResponse { writer in
                         try await span.ending {
@@ -135,6 +141,9 @@ struct Routes {
         registerMeasured(method) { (request: StreamingServerRequest<Input>, context) in
             var open = try callers.call(request.metadata, for: method, under: rule)
             open.isAbandoned = { context.cancellation.isCancelled }
+            open.confirm = { [known = open.principal] in
+                try callers.confirm(known, request.metadata, for: method, under: rule)
+            }
             let call = open
             let answer = try await callers.noting(call, method) { try await handler(request.messages, call) }
             return StreamingServerResponse(

@@ -39,7 +39,13 @@ extension CommitQuery {
 
 extension History {
     /// Delivers the commits that `query` asks for, a page of the catalog at a time: memory does not grow with history.
-    package func list(_ query: CommitQuery, _ deliver: (CommitView) async throws -> Void) async throws {
+    ///
+    /// Where no repo is named, those of the repos that `shows` accepts, asked on the snapshot that is read; the others
+    /// do not count for the limit.
+    package func list(
+        _ query: CommitQuery, shows: (RepoKey, any CatalogReader) throws -> Bool = { _, _ in true },
+        _ deliver: (CommitView) async throws -> Void
+    ) async throws {
         var left = query.limit <= 0 ? Int64.max : query.limit
         let take: (CommitView) async throws -> Bool = { view in
             try await deliver(view)
@@ -49,18 +55,23 @@ extension History {
         if query.to != nil || query.from != nil {
             try await listLineage(query, take)
         } else {
-            try await listRepo(query, take)
+            try await listRepo(query, shows, take)
         }
     }
 
-    private func listRepo(_ query: CommitQuery, _ take: (CommitView) async throws -> Bool) async throws {
+    private func listRepo(
+        _ query: CommitQuery, _ shows: (RepoKey, any CatalogReader) throws -> Bool,
+        _ take: (CommitView) async throws -> Bool
+    ) async throws {
         let repo: Int64? = try query.repo.name.isEmpty ? nil : read { try $0.existingRepo(query.repo).id }
         var cursor: Int64?
         while true {
             let (page, end) = try read { catalog in
                 let page = try catalog.commits(
                     repo: repo, order: query.isReverse ? .oldestFirst : .newestFirst, beyond: cursor, limit: 200)
-                return (try page.filter(query.accepts).map(catalog.view), page.last?.sequence)
+                var listed = page.filter(query.accepts)
+                if repo == nil { listed = try listed.filter { try shows($0.key.repo, catalog) } }
+                return (try listed.map(catalog.view), page.last?.sequence)
             }
             guard let end else { return }
             for view in page { guard try await take(view) else { return } }

@@ -33,6 +33,8 @@ package final class History: Sendable {
     let collectedLeftovers = Mutex(0)
     /// Whether authentication is on, beside the catalog that says so, because every call asks.
     let authSwitch: Atomic<Bool>
+    /// Whose turn it is to take over what the catalog says into ``authSwitch``.
+    let authSwitching = Mutex(())
     /// Of the open commit that was read last, so that many reads of one cost one check; guarded by the mutex.
     let lastCheck = Mutex<ContentCheck?>(nil)
 
@@ -69,11 +71,21 @@ package final class History: Sendable {
     /// Runs `body` in one durable transaction with a fresh commit-set id and returns what it returns.
     ///
     /// `body` runs on the committer's thread beside nothing else: it must not block or wait. If it throws, all its
-    /// changes vanish and the error is thrown here. Transient errors (disk full, shutting down) may be retried.
+    /// changes vanish and the error is thrown here. Throws ``SpileError/noToken`` for a `user` once authentication is
+    /// on. Transient errors (disk full, shutting down) may be retried.
     package func transact<Result: Sendable>(
         as principal: Principal, _ body: @escaping @Sendable (HistoryTransaction) throws -> Result
     ) async throws -> Result {
-        try await committer.perform(as: principal, body)
+        try await committer.perform(as: principal) { transaction in
+            try self.refuseNobody(principal)
+            return try body(transaction)
+        }
+    }
+
+    /// A caller that came while authentication was off has no rights once it is on. Asked here and not of the catalog:
+    /// where authentication is off each change costs a glance more.
+    private func refuseNobody(_ principal: Principal) throws {
+        if case .user = principal, isAuthOn { throw SpileError.noToken }
     }
 
     /// The same for threads that may block: returns when it is durable.

@@ -35,6 +35,8 @@ extension Principal {
             remedy: remedy)
     }
 
+    /// What the tokens of launches begin with, and no other token.
+    package static let launchTokenPrefix = "launch-"
 }
 
 extension CatalogReader {

@@ -3,6 +3,7 @@ import Core
 import Foundation
 import GRPCCore
 import Testing
+import Versioning
 
 @testable import Server
 
@@ -20,6 +21,14 @@ import Testing
 
     private static func rule(_ method: MethodDescriptor) -> CallRule? {
         CallRules.all["\(method.service.fullyQualifiedService)/\(method.method)"]
+    }
+
+    @Test func `over plain HTTP only what is about the caller is a refusal`() {
+        for error in [SpileError.noToken, .badToken, .expiredToken, SpileError(.permissionDenied, "no")] {
+            #expect(HTTPGate.isRefusal(error), "\(error)")
+        }
+        #expect(!HTTPGate.isRefusal(SpileError(.internal, "the disk cannot be read")))
+        #expect(!HTTPGate.isRefusal(SpileError.bug("two of one")))
     }
 
     @Test func `each method has a rule, and each rule a method`() {

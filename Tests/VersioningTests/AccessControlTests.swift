@@ -71,7 +71,7 @@ import Versioning
     }
 
     @Test func `a root token that is easy to guess is refused`() async throws {
-        for token in ["", "short", "sixteen letters and blanks"] {
+        for token in ["", "short", "sixteen letters and blanks", "launch-0123456789abcdef"] {
             await expect(.invalidArgument) { _ = try await history.activateAuth(rootToken: token) }
         }
         #expect(!history.isAuthOn)
@@ -83,6 +83,47 @@ import Versioning
         let new = try await history.rotateRootToken(to: nil, as: root)
         #expect(try history.isRootToken(new))
         await expect(.unauthenticated) { _ = try history.tokenRecord(old) }
+    }
+
+    @Test func `who came while it was off has no rights once it is on`() async throws {
+        let nobody = Principal.user("")
+        let make: @Sendable (HistoryTransaction) throws -> Void = { [repo] in
+            try $0.createRepo(repo, description: "", update: true)
+        }
+        try await history.transact(as: nobody, make)
+        try await activate()
+        await expect(.unauthenticated, "no authentication token") { try await history.transact(as: nobody, make) }
+        try await history.deactivateAuth(as: root)
+        try await history.transact(as: nobody, make)
+    }
+
+    @Test func `turned on and off at once, it is what the last transaction left`() async throws {
+        let history = history
+        for _ in 0..<100 {
+            async let on = try? history.activateAuth(rootToken: nil)
+            async let off: Void? = try? history.deactivateAuth(as: .server)
+            _ = await (on, off)
+            #expect(try history.read { try $0.hasAuth() } == history.isAuthOn)
+        }
+    }
+
+    @Test func `code of a pipeline decides of nobody's rights, whatever its roles`() async throws {
+        try await activate()
+        let pipeline = PipelineKey(name: "p")
+        try await give(.clusterAdmin, Subject(pipeline), at: .cluster)
+        let (history, alice) = (history, alice)
+        let code = Principal.launch(pipeline, epoch: 1)
+        let token = TokenRecord(hash: Digest((0..<32).map { UInt8($0) }), subject: alice)
+        let calls: [() async throws -> Void] = [
+            { try await history.setRoles(at: .cluster, of: alice, to: [.clusterAdmin], as: code) },
+            { _ = try await history.robotToken(of: alice, seconds: 0, as: code) },
+            { try await history.setGroups(of: alice, to: ["team"], as: code) },
+            { try await history.modify(group: "team", adding: [alice], removing: [], as: code) },
+            { try await history.restore(token, as: code) },
+            { _ = try await history.rotateRootToken(to: nil, as: code) },
+            { try await history.deactivateAuth(as: code) },
+        ]
+        for call in calls { await expect(.permissionDenied, "only a user", call) }
     }
 
     // MARK: Tokens

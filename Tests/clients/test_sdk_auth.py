@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import urllib.error
 import urllib.request
 
@@ -232,6 +233,77 @@ class TestTokens:
         fails(lambda: nobody.auth.get_configuration(), UNAUTHENTICATED, NO_TOKEN)
 
 
+class OpenCall:
+    """A call whose headers the server has, and whose messages are still to come."""
+
+    def __init__(self, server, method, token=None):
+        self.channel = grpc.insecure_channel(f"{server.host}:{server.port}")
+        self.go = threading.Event()
+        self.messages = []
+        call = self.channel.stream_unary(method, request_serializer=bytes, response_deserializer=bytes)
+        self.answer = call.future(self.wait(), metadata=[("authn-token", token)] if token else None)
+        # On one connection headers come in order: where this is answered, those before it are there.
+        version = self.channel.unary_unary("/versionpb_v2.API/GetVersion", request_serializer=bytes)
+        version(b"")
+
+    def wait(self):
+        self.go.wait(60)
+        yield from self.messages
+
+    def send(self, *messages):
+        self.messages = messages
+        self.go.set()
+        return self.answer.result(timeout=60)
+
+
+def changes(branch):
+    """Messages of ModifyFile."""
+    return [
+        pfs.ModifyFileRequest(set_commit=named(branch)),
+        pfs.ModifyFileRequest(add_file=pfs.AddFile(path="/late", raw=b"1")),
+    ]
+
+
+class TestOpenCalls:
+    """Calls that begin under one rule and end under another."""
+
+    def test_of_a_token_that_is_revoked(self, cluster, alice):
+        cluster.give("robot:alice", ["robotUser"], CLUSTER)
+        call = OpenCall(cluster.server, "/auth_v2.API/GetRobotToken", alice.auth_token)
+        cluster.root.auth.revoke_auth_token(token=alice.auth_token)
+        fails(lambda: call.send(auth.GetRobotTokenRequest(robot="mallory")), UNAUTHENTICATED, BAD_TOKEN)
+
+    def test_of_nobody_when_it_is_turned_on(self, own_server):
+        call = OpenCall(own_server, "/pfs_v2.API/CreateRepo")
+        cluster = Cluster(own_server)
+        fails(lambda: call.send(pfs.CreateRepoRequest(repo=pfs.Repo.from_uri("late"))), UNAUTHENTICATED, NO_TOKEN)
+        assert not cluster.root.pfs.repo_exists(pfs.Repo.from_uri("late"))
+
+    def test_writes_of_a_token_that_is_revoked(self, cluster, alice, branch):
+        calls = [
+            (OpenCall(cluster.server, "/pfs_v2.API/ModifyFile", alice.auth_token), changes(branch)),
+            (OpenCall(cluster.server, "/pfs_v2.API/CreateFileSet", alice.auth_token), changes(branch)[1:]),
+            (OpenCall(cluster.server, "/storage.Fileset/CreateFileset", alice.auth_token), []),
+        ]
+        cluster.root.auth.revoke_auth_token(token=alice.auth_token)
+        for call, messages in calls:
+            fails(lambda: call.send(*messages), UNAUTHENTICATED, BAD_TOKEN)
+        assert not cluster.root.pfs.path_exists(file(named(branch), "/late"))
+
+    def test_writes_of_nobody_when_it_is_turned_on(self, own_server):
+        before = Client(host=own_server.host, port=own_server.port)
+        branch = pfs.Branch(name="master", repo=pfs.Repo.from_uri("old"))
+        before.pfs.create_repo(repo=branch.repo)
+        put(before, branch)
+        write = OpenCall(own_server, "/pfs_v2.API/ModifyFile")
+        copy = OpenCall(own_server, "/pfs_v2.API/CreateFileSet")
+        cluster = Cluster(own_server)
+        fails(lambda: write.send(*changes(branch)), UNAUTHENTICATED, NO_TOKEN)
+        copied = pfs.CopyFile(src=file(named(branch)), dst="/taken")
+        fails(lambda: copy.send(pfs.ModifyFileRequest(copy_file=copied)), UNAUTHENTICATED, NO_TOKEN)
+        assert not cluster.root.pfs.path_exists(file(named(branch), "/late"))
+
+
 class TestRepos:
     def test_its_owner_and_a_stranger(self, cluster, alice, bob, branch):
         info = alice.pfs.inspect_repo(repo=branch.repo)
@@ -371,8 +443,16 @@ class TestProjects:
         assert list(bob.pfs.inspect_commit_set(commit_set=pfs.CommitSet(id=commit.id))) == []
         assert commit.id not in [info.commit_set.id for info in bob.pfs.list_commit_set()]
         assert commit.id in [info.commit_set.id for info in alice.pfs.list_commit_set()]
+        everywhere = pfs.Repo(type="user")
+        assert {info.commit.repo.name for info in bob.pfs.list_commit(repo=everywhere)} == set()
+        assert commit.id in [info.commit.id for info in alice.pfs.list_commit(repo=everywhere)]
+        cluster.give("robot:bob", ["repoReader"], repo_resource(branch), by=alice)
+        # What is left out does not count: the newest that is shown is not the newest there is.
+        listed = list(bob.pfs.list_commit(repo=everywhere, number=1))
+        assert [info.commit.repo.name for info in listed] == ["readings"]
         cluster.give("robot:bob", ["repoReader"], repo_resource(secret), by=alice)
         assert names(bob) == ["readings", "secret"]
+        assert commit.id in [info.commit.id for info in bob.pfs.list_commit(repo=everywhere)]
 
     def test_its_owner(self, cluster, alice, bob, lab):
         assert alice.pfs.inspect_project(project=lab).auth_info.roles == ["projectOwner"]
@@ -602,6 +682,43 @@ class TestSpouts:
         assert self.next_commit(cluster.root, after=head)
         info = cluster.root.pps.inspect_pipeline(pipeline=pps.Pipeline(name="tap"))
         assert info.state == pps.PipelineState.PIPELINE_RUNNING
+
+
+def service(repo):
+    return {
+        "pipeline": {"name": "view"}, "transform": {"cmd": ["sleep", "3600"]},
+        "input": {"pfs": {"repo": repo, "glob": "/"}},
+        "service": {"internal_port": free_port(), "external_port": free_port()},
+    }
+
+
+class TestVersions:
+    """What one version of a pipeline names, and another does not."""
+
+    def test_a_batch_has_no_spec_in_force_of_its_own(self, cluster, bob, branch):
+        harmless = {"pipeline": {"name": "view"}, "transform": {"cmd": ["sleep", "3600"]}, "spout": {}}
+        request = transaction.TransactionRequest(
+            create_pipeline_v2=pps.CreatePipelineTransaction(
+                create_pipeline_request=pps.CreatePipelineRequest(pipeline=pps.Pipeline(name="view")),
+                user_json=json.dumps(service("readings")), effective_json=json.dumps(harmless)))
+        fails(lambda: bob.transaction.batch_transaction(requests=[request]), DENIED, "REPO_READ", "readings")
+        assert not bob.pps.pipeline_exists(pps.Pipeline(name="view"))
+
+    def test_their_one_log_is_for_who_may_read_the_newest(self, cluster, alice, bob, branch):
+        shown = pfs.Repo.from_uri("shown")
+        alice.pfs.create_repo(repo=shown)
+        alice.pps.create_pipeline_v2(create_pipeline_request_json=json.dumps(service("shown")))
+        for repo in (shown, pfs.Repo.from_uri("view")):
+            cluster.give("robot:bob", ["repoReader"], repo_resource(repo), by=alice)
+        list(bob.pps.get_logs(pipeline=pps.Pipeline(name="view")))
+        alice.pps.create_pipeline_v2(create_pipeline_request_json=json.dumps(service("readings")), update=True)
+        before = pps.Pipeline(name="view^")
+        fails(lambda: list(bob.pps.get_logs(pipeline=before)), DENIED, NOT_ALLOWED, "readings")
+        list(alice.pps.get_logs(pipeline=before))
+        # An input that is gone is in nobody's way.
+        alice.pfs.delete_repo(repo=shown, force=True)
+        list(alice.pps.get_logs(pipeline=before))
+        fails(lambda: list(bob.pps.get_logs(pipeline=before)), DENIED, NOT_ALLOWED, "readings")
 
 
 class TestServices:

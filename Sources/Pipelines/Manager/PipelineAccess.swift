@@ -61,11 +61,15 @@ extension PipelineManager {
         }
     }
 
-    /// Checks that the caller may read what a pipeline's code says: its output repo and its inputs (`pps.md` §8).
+    /// Checks that the caller may read what a pipeline's code says: its output repo and its inputs (`pps.md` §8). All
+    /// versions write one log: the inputs of the version in force count besides those of the one that is asked for.
     package func checkLogReader(_ principal: Principal, of pipeline: PipelineRecord) throws {
-        let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         try history.read { catalog in
-            for repo in try spec.inputRepos + [pipeline.key.repo(.user)] {
+            let versions = [pipeline, try catalog.pipeline(pipeline.key)].compactMap { $0 }
+            let inputs = try versions.flatMap { try PipelineSpec(canonical: $0.effectiveSpec).inputRepos }
+            // What is gone has no readers.
+            let known = try inputs.filter { try catalog.repo($0) != nil }
+            for repo in known + [pipeline.key.repo(.user)] {
                 try catalog.require([.repoRead], on: AccessResource(repo), by: principal)
             }
         }

@@ -39,9 +39,6 @@ package struct LaunchPlan: Sendable {
     /// The secrets that the spec names, opened.
     package var secrets = LaunchSecrets()
 
-    /// What every launch's token begins with.
-    package static let tokenPrefix = "launch-"
-
     package init(
         pipeline: PipelineRecord, epoch: Int64, token: String, site: LaunchSite,
         position: SpoutPosition = SpoutPosition()

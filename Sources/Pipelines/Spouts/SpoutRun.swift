@@ -1,5 +1,6 @@
 import Core
 import Synchronization
+import Versioning
 
 /// One launch of a spout's code, from its transaction to its exit; tells the supervisor what happens.
 struct SpoutRun: Sendable {
@@ -15,7 +16,7 @@ struct SpoutRun: Sendable {
     static func token(_ randomness: any Randomness) -> [UInt8] {
         let words = [randomness.next(), randomness.next()]
         let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
-        return Array((LaunchPlan.tokenPrefix + Hex.encode(bytes)).utf8)
+        return Array((Principal.launchTokenPrefix + Hex.encode(bytes)).utf8)
     }
 
     func run() async {

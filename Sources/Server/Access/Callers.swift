@@ -18,12 +18,28 @@ struct Callers: Sendable {
                 .permissionDenied, "nobody is authorized to perform this operation: \(method) has no rule",
                 remedy: "please report this")
         }
+        // Once for each call: what is found out about it is true of one moment.
+        let isOn = history.isAuthOn
         if rule == .open {
-            do { call.principal = try principal(metadata) } catch let error as SpileError { call.whyStranger = error }
+            do { call.principal = try principal(metadata, isOn) } catch let error as SpileError {
+                call.whyStranger = error
+            }
         } else {
-            call.principal = try admitted(try principal(metadata), rule)
+            call.principal = try admitted(try principal(metadata, isOn), rule, isOn)
         }
         return call
+    }
+
+    /// Checks that a call is still let in, and as the same caller. A launch is fenced where it writes, by its number.
+    func confirm(
+        _ known: Principal, _ metadata: Metadata, for method: MethodDescriptor, under rule: CallRule?
+    ) throws {
+        if case .launch = known { return }
+        guard try call(metadata, for: method, under: rule).principal == known else {
+            throw SpileError(
+                .unauthenticated, "authentication was turned on or off while \(method) was under way",
+                remedy: "make the call again")
+        }
     }
 
     /// Runs what a call asks for; whoever watches a spout hears where its code is refused a write.
@@ -45,11 +61,11 @@ struct Callers: Sendable {
 
     /// The same for plain HTTP: by the token, if there is one, under the rule of a call.
     func principal(token: String?, under rule: CallRule) throws -> Principal {
-        try admitted(try principal(token.map { [$0] } ?? []), rule)
+        let isOn = history.isAuthOn
+        return try admitted(try principal(token.map { [$0] } ?? [], isOn), rule, isOn)
     }
 
-    private func admitted(_ principal: Principal, _ rule: CallRule) throws -> Principal {
-        let isOn = history.isAuthOn
+    private func admitted(_ principal: Principal, _ rule: CallRule, _ isOn: Bool) throws -> Principal {
         switch rule {
         case .open, .anyone: return principal
         case .member: if !isOn { throw SpileError.authIsOff }
@@ -62,14 +78,13 @@ struct Callers: Sendable {
         return principal
     }
 
-    private func principal(_ metadata: Metadata) throws -> Principal {
-        try principal(Array(metadata[stringValues: Self.header]))
+    private func principal(_ metadata: Metadata, _ isOn: Bool) throws -> Principal {
+        try principal(Array(metadata[stringValues: Self.header]), isOn)
     }
 
     /// Where authentication is off a token that is not a launch's is ignored. An outdated launch's is refused always,
     /// so that code which outlived its launch cannot go on as somebody else.
-    private func principal(_ sent: [String]) throws -> Principal {
-        let isOn = history.isAuthOn
+    private func principal(_ sent: [String], _ isOn: Bool) throws -> Principal {
         guard let token = sent.first, !token.isEmpty || sent.count > 1 else {
             if isOn { throw SpileError.noToken }
             return .user("")
@@ -78,7 +93,7 @@ struct Callers: Sendable {
             throw SpileError(
                 .unauthenticated, "more than one \(Self.header) was sent", remedy: "send the one that is good")
         }
-        if token.hasPrefix(LaunchPlan.tokenPrefix) { return try launch(token) }
+        if token.hasPrefix(Principal.launchTokenPrefix) { return try launch(token) }
         return isOn ? .subject(try history.tokenRecord(token).subject) : .user("")
     }
 

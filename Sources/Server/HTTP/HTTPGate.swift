@@ -21,8 +21,10 @@ struct HTTPGate: Sendable {
         return value.lowercased().hasPrefix(scheme) ? String(value.dropFirst(scheme.count)) : nil
     }
 
+    /// Whether an error is about who calls; any other is the server's own trouble.
     static func isRefusal(_ error: SpileError) -> Bool {
-        error.code == .unauthenticated || error.code == .permissionDenied || error.code == .internal
+        [.unauthenticated, .permissionDenied].contains(error.code)
+            || (error.code, error.message) == (SpileError.expiredToken.code, SpileError.expiredToken.message)
     }
 
     /// 401 for a token that is missing or not good, 403 for one that does not suffice.

@@ -22,9 +22,13 @@ extension PFSService {
             if handle.isFileSet { info.commit.id = handle.text }
             return info
         }
-        routes.serverStream(Method.ListCommit.descriptor) { (request: PfsV2_ListCommitRequest, _, writer) in
+        routes.serverStream(Method.ListCommit.descriptor) { (request: PfsV2_ListCommitRequest, call, writer) in
             let query = try CommitQuery(request)
-            try await history.list(query) { try await writer.write($0.listed) }
+            // Of a repo that is named its reader was asked for before (``Call/checkReader(of:_:)``).
+            var filter = RepoFilter(history, call.principal, .repoListCommit)
+            try await history.list(query, shows: { try filter.accepts($0, $1) }) {
+                try await writer.write($0.listed)
+            }
         }
         routes.serverStream(Method.SubscribeCommit.descriptor) { (request: PfsV2_SubscribeCommitRequest, _, writer) in
             let subscription = try CommitSubscription(request)

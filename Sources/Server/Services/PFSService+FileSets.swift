@@ -12,6 +12,7 @@ extension PFSService {
             let upload = FileSetUpload(in: history, as: call.principal)
             for try await message in messages { try await apply(message, to: upload, call) }
             if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
+            try call.confirm()
             return Self.answer(try await upload.finish())
         }
         routes.unary(Method.GetFileSet.descriptor) { (request: PfsV2_GetFileSetRequest, call) in

@@ -32,6 +32,7 @@ extension PFSService {
         // marked so, and what has come in whole is kept.
         try checkIsWanted(call)
         guard let upload else { throw SpileError.invalid("first message must be a commit") }
+        try call.confirm()
         return try await upload.finish()
     }
 

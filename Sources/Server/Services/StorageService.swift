@@ -20,6 +20,7 @@ struct StorageService: Sendable {
             let upload = FileSetUpload(in: history, as: call.principal)
             for try await message in messages { try Self.apply(message, to: upload) }
             if call.isAbandoned() && !history.events.hasClosed { throw CancellationError() }
+            try call.confirm()
             let handle = try await upload.finish()
             return Storage_CreateFilesetResponse.with { $0.filesetID = handle.description }
         }

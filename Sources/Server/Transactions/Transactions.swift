@@ -92,7 +92,7 @@ struct Transactions: Sendable {
     func batch(
         _ requests: [TransactionV2_TransactionRequest], _ call: Call
     ) async throws -> TransactionV2_TransactionInfo {
-        let steps = try steps(of: requests, call)
+        let steps = try steps(of: requests.map(\.asSent), call)
         let (id, now, outcomes) = try await history.transact(as: call.principal) {
             ($0.id, $0.now, try Self.run(steps, in: $0))
         }
@@ -137,6 +137,17 @@ struct Transactions: Sendable {
         var part = TransactionV2_TransactionInfo()
         part[keyPath: list] = info[keyPath: list]
         return try part.serializedBytes()
+    }
+}
+
+extension TransactionV2_TransactionRequest {
+    /// Without what only the server fills in. An effective spec of the caller's own would stand beside a user spec that
+    /// says otherwise, and come into force by the authority of whoever regenerates the pipeline.
+    fileprivate var asSent: Self {
+        guard hasCreatePipelineV2 else { return self }
+        var result = self
+        result.createPipelineV2.effectiveJson = ""
+        return result
     }
 }
 

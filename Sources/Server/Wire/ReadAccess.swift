@@ -18,7 +18,11 @@ extension Call {
     /// their handle. Where all repos are meant, the handler leaves out what a user may not see.
     func checkReader(of request: some Any, _ history: History) throws {
         switch principal {
-        case .server, .user: return
+        case .server: return
+        case .user:
+            // A stream may have been opened while authentication was off.
+            if history.isAuthOn { throw SpileError.noToken }
+            return
         case .launch, .subject, .stranger: break
         }
         guard let request = request as? any ReadsRepos else { return }

@@ -19,26 +19,39 @@ extension History {
             try transaction.catalog.setRoleBinding(.cluster, to: AccessDefaults.cluster)
             try transaction.catalog.put(TokenRecord(hash: Self.hash(token), subject: .root))
         }
-        authSwitch.store(true, ordering: .releasing)
+        try followAuth()
         return token
     }
 
     /// Turns authentication off: tokens, roles, groups and the configuration of logins are gone.
     package func deactivateAuth(as principal: Principal) async throws {
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user turns authentication off")
             try transaction.require(.clusterAuthDeactivate, on: .cluster)
             guard try transaction.catalog.hasAuth() else { throw SpileError.authIsOff }
             try transaction.catalog.deleteAccess()
             try transaction.catalog.setSealed(.logins, to: nil)
             try transaction.catalog.setAuth(false)
         }
-        authSwitch.store(false, ordering: .releasing)
+        try followAuth()
+    }
+
+    /// Takes over what the catalog says of authentication. In turns, each by a look that is newer than those before it:
+    /// whoever comes last stores what the last transaction left. Where the catalog cannot be read it counts as on.
+    private func followAuth() throws {
+        try authSwitching.withLock { _ in
+            do { authSwitch.store(try read { try $0.hasAuth() }, ordering: .releasing) } catch {
+                authSwitch.store(true, ordering: .releasing)
+                throw error
+            }
+        }
     }
 
     /// Replaces the token of `pach:root` and returns it: `token`, or a new one. The old one is good no longer.
     package func rotateRootToken(to token: String?, as principal: Principal) async throws -> String {
         let token = try token.map(Self.checkedToken) ?? freshToken()
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user replaces the root token")
             try transaction.require(.clusterAuthRotateRootToken, on: .cluster)
             guard try transaction.catalog.hasAuth() else { throw SpileError.authIsOff }
             _ = try transaction.catalog.deleteTokens(of: .root)
@@ -79,6 +92,11 @@ extension History {
         guard token.utf8.count >= 16, token.utf8.allSatisfy({ (33...126).contains($0) }) else {
             throw SpileError.invalid(
                 "the root token is shorter than 16 characters, or holds others than printable ASCII",
+                remedy: "leave it out to get one, or make one: openssl rand -hex 16")
+        }
+        guard !token.hasPrefix(Principal.launchTokenPrefix) else {
+            throw SpileError.invalid(
+                "the root token begins with \(Principal.launchTokenPrefix), as the tokens of launches do",
                 remedy: "leave it out to get one, or make one: openssl rand -hex 16")
         }
         return token

@@ -17,6 +17,7 @@ extension History {
     package func setGroups(of member: Subject, to groups: [String], as principal: Principal) async throws {
         let memberships = try groups.map { try MembershipRecord(member, in: $0) }
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user changes groups")
             try transaction.require(.clusterAuthModifyGroupMembers, on: .cluster)
             try Self.checkIsOn(transaction)
             for old in try transaction.catalog.memberships(of: member) {
@@ -33,6 +34,7 @@ extension History {
         let memberships = try added.map { try MembershipRecord($0, in: group) }
         let key = try Subject(group: group)
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user changes groups")
             try transaction.require(.clusterAuthModifyGroupMembers, on: .cluster)
             try Self.checkIsOn(transaction)
             for membership in memberships { try transaction.catalog.put(membership) }

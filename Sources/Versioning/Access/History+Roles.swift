@@ -45,6 +45,7 @@ extension History {
             throw SpileError.invalid("the roles of \(subject) on the cluster cannot be changed")
         }
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user gives and takes roles")
             try Self.checkIsOn(transaction)
             try transaction.require(permission, on: resource)
             try transaction.catalog.setRoles(at: resource, of: subject, to: Set(roles))

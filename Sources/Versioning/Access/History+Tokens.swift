@@ -6,7 +6,7 @@ extension History {
     package func tokenRecord(_ token: String) throws -> TokenRecord {
         guard let record = try read({ try $0.token(hash: Self.hash(token)) }) else { throw SpileError.badToken }
         if let end = record.expiresAt, end <= clock.now() {
-            throw SpileError(.internal, "token expiration is in the past", remedy: "get a new token")
+            throw SpileError.expiredToken
         }
         return record
     }
@@ -27,6 +27,7 @@ extension History {
     ) async throws -> String {
         let token = freshToken()
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user makes tokens")
             try transaction.require(.clusterAuthGetRobotToken, on: .cluster)
             try Self.checkIsOn(transaction)
             let end = seconds > 0 ? transaction.now.adding(seconds: Double(min(seconds, Self.longestLife))) : nil
@@ -86,6 +87,7 @@ extension History {
                 "a token of \(token.subject) cannot be restored", remedy: "tokens of robots and users can")
         }
         try await transact(as: principal) { transaction in
+            try transaction.refuseLaunches("only a user makes tokens")
             try transaction.require(.clusterAuthRestoreToken, on: .cluster)
             try Self.checkIsOn(transaction)
             guard try transaction.catalog.token(hash: token.hash) == nil else {

@@ -102,4 +102,6 @@ extension SpileError {
     package static let noToken = SpileError(.unauthenticated, "no authentication token (try logging in)")
     package static let badToken = SpileError(
         .unauthenticated, "provided auth token is corrupted or has expired (try logging in again)")
+    package static let expiredToken = SpileError(
+        .internal, "token expiration is in the past", remedy: "get a new token")
 }
