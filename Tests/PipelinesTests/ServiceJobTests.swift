@@ -234,4 +234,106 @@ private final class Scene: Sendable {
         let set = try await scene.jobs.list(set: id, isOver: false, as: scene.user)
         #expect(set.map(\.job.key.id) == [id])
     }
+
+    // MARK: Corners
+
+    private func create(_ spec: String, update: Bool = false) async throws {
+        _ = try await scene.manager.create(PipelineRequest(spec: spec, update: update), as: scene.user)
+    }
+
+    private func openCommits() async throws -> Int {
+        let repo = scene.key.repo(.user)
+        return try await scene.history.transact(as: .server) { try $0.openCommits(in: repo).count }
+    }
+
+    @Test func aSpoutThatBecomesAServiceLeavesNoOpenCommitUnderIt() async throws {
+        try await scene.makeData()
+        try await create(#"{"pipeline": {"name": "web"}, "transform": {"cmd": ["tick"]}, "spout": {}}"#)
+        let (_, epoch) = try await scene.ledger.beginLaunch(
+            of: scene.key, version: 1, job: nil, tokenHash: .zero, failures: 0)
+        let branch = scene.key.repo(.user).branch("master")
+        let left = try await scene.history.transact(as: .launch(scene.key, epoch: epoch)) {
+            try $0.startCommit(on: branch, parent: nil, description: "").key
+        }
+        try await create(Scene.spec, update: true)
+        #expect(try scene.output(left.id)?.isFinished == true && scene.output(left.id)?.error != "")
+        let first = try #require(try scene.next())
+        try await scene.launch(first)
+        try await scene.launch(try await scene.commit())
+        #expect(try scene.output(first)?.isFinished == true)
+        #expect(try await openCommits() == 1)
+    }
+
+    @Test func anUpdateMayNameAnotherOutputBranch() async throws {
+        try await scene.makeData()
+        try await scene.create()
+        let spec = Scene.spec.replacing("\"pipeline\"", with: "\"outputBranch\": \"live\", \"pipeline\"")
+        try await create(spec, update: true)
+        #expect(try await scene.states() == [.killed, .created])
+        #expect(try await scene.list().last?.branch == "live")
+        let repo = scene.key.repo(.user)
+        let old = try scene.history.read { catalog in
+            try catalog.repo(repo).flatMap { try catalog.branch(repo: $0.id, name: "master") }
+        }
+        #expect(old?.provenance == [], "an ordinary branch from now on")
+        #expect(try await openCommits() == 1)
+    }
+
+    @Test func pipelinesThatReadEachOtherAreDeletedTogether() async throws {
+        try await create(#"{"pipeline": {"name": "a"}, "transform": {"cmd": ["tick"]}, "spout": {}}"#)
+        try await create(Scene.spec.replacing("\"data\"", with: "\"a\""))
+        let deleted = try await scene.manager.deleteAll(in: [.standard], .init(), as: scene.user)
+        #expect(deleted.map(\.name) == ["web", "a"])
+    }
+
+    @Test func aSubscriberGetsJobsThatAreOverBeforeItLooks() async throws {
+        try await scene.makeData()
+        try await scene.create()
+        let first = try #require(try scene.next())
+        try await scene.jobs.stop(JobKey(pipeline: scene.key, id: first), reason: "", as: scene.user)
+        let second = try await scene.commit()
+        struct Enough: Error {}
+        var seen: [CommitID] = []
+        await #expect(throws: Enough.self) {
+            try await scene.jobs.subscribe(scene.key, as: scene.user) { view in
+                seen.append(view.job.key.id)
+                guard view.job.key.id == second else { throw Enough() }
+                // The third is made and over before the subscriber asks again.
+                let third = try await scene.commit()
+                try await scene.jobs.stop(
+                    JobKey(pipeline: scene.key, id: third), reason: "", as: scene.user)
+            }
+        }
+        #expect(seen.first == second && seen.count == 2 && !seen.contains(first))
+    }
+
+    @Test(arguments: ["..", ".", ".scratch", "a/b"])
+    func namesThatCouldNotBeLaidOutAreRefusedAtOnce(_ name: String) async throws {
+        try await scene.makeData()
+        let spec = Scene.spec.replacing("\"repo\": \"data\"", with: "\"repo\": \"data\", \"name\": \"\(name)\"")
+        let error = await #expect(throws: SpileError.self) { try await create(spec) }
+        #expect(error?.message.contains("an input cannot be named") == true)
+    }
+
+    @Test func aMalformedGlobIsRefusedAtOnce() async throws {
+        try await scene.makeData()
+        let spec = Scene.spec.replacing("\"glob\": \"/\"", with: "\"glob\": \"/[\"")
+        let error = await #expect(throws: SpileError.self) { try await create(spec) }
+        #expect(error?.message.contains("input \"data\"") == true)
+    }
+
+    @Test func theNumberOfALaunchNeverComesBack() async throws {
+        try await scene.makeData()
+        try await scene.create()
+        let first = try await epoch()
+        try await scene.manager.delete(scene.key, .init(), as: scene.user)
+        try await scene.create()
+        #expect(try await epoch() > first)
+    }
+
+    private func epoch() async throws -> Int64 {
+        try await scene.ledger.beginLaunch(
+            of: scene.key, version: try scene.pipeline.version, job: try scene.next(), tokenHash: .zero, failures: 0
+        ).epoch
+    }
 }

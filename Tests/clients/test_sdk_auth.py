@@ -755,3 +755,11 @@ class TestServices:
     def test_its_code_reads_its_inputs(self, alice, web):
         lines = alice.pps.get_logs(pipeline=pps.Pipeline(name="web"), follow=True)
         assert next(line.message for line in lines if line.user) == "1"
+
+    def test_what_is_taken_from_it_is_not_laid_out(self, cluster, alice, branch, web):
+        cluster.give("pipeline:default/web", [], repo_resource(branch))
+        put(alice, branch, {"/x": b"2"})
+        job = next(iter(alice.pps.list_job(pipeline=pps.Pipeline(name="web"))))
+        failed = alice.pps.inspect_job(job=job.job, wait=True)
+        assert failed.state == pps.JobState.JOB_FAILURE
+        assert NOT_ALLOWED in failed.reason

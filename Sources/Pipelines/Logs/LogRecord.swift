@@ -21,7 +21,7 @@ package struct LogRecord: Sendable, Equatable {
 
     /// The record as a line of JSON, with its line end. `ts` comes first and has a fixed width, so that a reader can
     /// skip by time without parsing.
-    func line(of pipeline: PipelineKey) -> [UInt8] {
+    package func line(of pipeline: PipelineKey) -> [UInt8] {
         var text = "{\"ts\":\"\(SpecTimestamp.format(instant))\",\"severity\":\"info\",\"projectName\":"
         JSONValue.quote(pipeline.project.name, to: &text)
         text += ",\"pipelineName\":"

@@ -1,0 +1,278 @@
+import API
+import Core
+import GRPCCore
+import Pipelines
+import SwiftProtobuf
+import Versioning
+
+/// `logs.API`: what pipelines' code printed and what the server wrote about it, by time (`clients.md` §3.6).
+///
+/// Served from the server's own records: by pipeline, or for all pipelines of a project, one after the other in the
+/// order of their names. Records say of no job or datum what they belong to, and there is no query language.
+struct LogsService: Sendable {
+    let manager: PipelineManager
+    let logs: LogStore
+    let history: History
+    let clock: any Clock
+
+    func register(in routes: inout Routes) {
+        routes.serverStream(Logs_API.Method.GetLogs.descriptor) { (request: Logs_GetLogsRequest, call, writer) in
+            let sources = try sources(of: request.query, call)
+            let selection = try LogSelection(request, now: clock.now())
+            if selection.isReversed {
+                try await backward(sources, selection, request, writer)
+            } else {
+                try await forward(sources, selection, request, writer)
+            }
+        }
+    }
+
+    /// A pipeline's log, and which records of it are asked for.
+    private struct Source {
+        var pipeline: PipelineKey
+        var kind: LogQuery.Kind
+    }
+
+    private func sources(of query: Logs_LogQuery, _ call: Call) throws -> [Source] {
+        switch query.queryType {
+        case .user(let user): return try sources(of: user, call)
+        case .admin(let admin):
+            try history.read { try $0.require([.clusterGetLokiLogs], on: .cluster, by: call.principal) }
+            switch admin.adminType {
+            case .user(let user): return try sources(of: user, call)
+            case .master(let message): return [Source(pipeline: try pipeline(message, call), kind: .server)]
+            case .logql:
+                throw SpileError(
+                    .unimplemented, "GetLogs: LogQL is not offered", remedy: "ask for a project's or a pipeline's logs")
+            case .pod, .podContainer, .app, .storage:
+                throw SpileError(
+                    .unimplemented, "GetLogs: the server keeps no records of itself", remedy: "read its standard error")
+            case nil: throw SpileError.invalid("query.admin names nothing", remedy: "set one of its fields")
+            }
+        case nil: throw SpileError.invalid("query is not set", remedy: "set query.user or query.admin")
+        }
+    }
+
+    private func sources(of user: Logs_UserLogQuery, _ call: Call) throws -> [Source] {
+        switch user.userType {
+        case .pipeline(let message): return [Source(pipeline: try pipeline(message, call), kind: .all)]
+        case .project(let name):
+            let listing = PipelineManager.Listing(projects: [ProjectKey(name)])
+            return try manager.list(listing, as: call.principal).sorted { $0.key < $1.key }.compactMap { pipeline in
+                do { try manager.checkLogReader(call.principal, of: pipeline) } catch let error as SpileError
+                where error.code == .permissionDenied { return nil }
+                return Source(pipeline: pipeline.key, kind: .all)
+            }
+        case .job, .pipelineJob, .datum, .jobDatum, .pipelineDatum:
+            throw SpileError(
+                .unimplemented, "GetLogs: logs by job or datum are not offered",
+                remedy: "ask for those of the pipeline")
+        case nil: throw SpileError.invalid("query.user names nothing", remedy: "set one of its fields")
+        }
+    }
+
+    private func pipeline(_ message: Logs_PipelineLogQuery, _ call: Call) throws -> PipelineKey {
+        guard !message.pipeline.isEmpty else { throw SpileError.invalid("the query names no pipeline") }
+        let pipeline = try manager.inspect(
+            project: ProjectKey(message.project), name: message.pipeline, as: call.principal)
+        try manager.checkLogReader(call.principal, of: pipeline)
+        return pipeline.key
+    }
+
+    /// Ends a walk over records that has given enough.
+    private struct Enough: Error {}
+
+    private func forward(
+        _ sources: [Source], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
+        _ writer: RPCWriter<Logs_GetLogsResponse>
+    ) async throws {
+        var page = LogPage(selection)
+        do {
+            for source in sources {
+                // Only the last of several can be followed: the walk of the others would never end.
+                let isFollowed = request.tail && source.pipeline == sources.last?.pipeline
+                let query = LogQuery(
+                    pipeline: source.pipeline, kind: selection.kind(source.kind), since: selection.since,
+                    follow: isFollowed)
+                try await logs.read(query) { record in
+                    guard page.takes(record) else { return }
+                    try await writer.write(.with { $0.log = record.answer(of: source.pipeline) })
+                    if page.isFull { throw Enough() }
+                }
+            }
+        } catch is Enough {}
+        if request.wantPagingHint { try await writer.write(.with { $0.pagingHint = page.hint(for: request) }) }
+    }
+
+    /// From the newest on: the last records are kept until all are read, at most ``LogSelection/mostKept``.
+    private func backward(
+        _ sources: [Source], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
+        _ writer: RPCWriter<Logs_GetLogsResponse>
+    ) async throws {
+        var page = LogPage(selection)
+        for source in sources.reversed() {
+            var kept: [LogRecord] = []
+            let query = LogQuery(
+                pipeline: source.pipeline, kind: selection.kind(source.kind), since: selection.since)
+            try await logs.read(query) { record in
+                guard selection.holds(record) else { return }
+                kept.append(record)
+                if kept.count > 2 * selection.kept { kept.removeFirst(kept.count - selection.kept) }
+            }
+            for record in kept.suffix(selection.kept).reversed() where !page.isFull {
+                if page.takes(record) {
+                    try await writer.write(.with { $0.log = record.answer(of: source.pipeline) })
+                }
+            }
+        }
+        if request.wantPagingHint { try await writer.write(.with { $0.pagingHint = page.hint(for: request) }) }
+    }
+}
+
+/// What a request's filter asks for.
+struct LogSelection {
+    /// How many records a walk backward keeps where the request sets no limit.
+    static let mostKept = 10_000
+
+    let isReversed: Bool
+    /// The oldest and the newest instant that are wanted.
+    private let oldest: Instant
+    private let newest: Instant?
+    /// Seconds back from now to the oldest.
+    let since: Double
+    /// Records left out at the beginning.
+    let offset: UInt64
+    /// Nil for no limit.
+    let limit: UInt64?
+    private let isUserOnly: Bool
+    private let isErrorOnly: Bool
+    nonisolated(unsafe) private let pattern: Regex<AnyRegexOutput>?
+    private let isNegated: Bool
+
+    /// Records that a walk backward has to keep.
+    var kept: Int { Int(clamping: (limit ?? UInt64(Self.mostKept)).addingReportingOverflow(offset).partialValue) }
+
+    private static let day = 86_400.0
+
+    init(_ request: Logs_GetLogsRequest, now: Instant) throws {
+        let filter = request.filter
+        let range = filter.timeRange
+        let from = range.hasFrom ? Instant(range.from) : nil
+        let until = range.hasUntil ? Instant(range.until) : nil
+        isReversed = if let from, let until { from > until } else { false }
+        oldest = (isReversed ? until : from) ?? now.adding(seconds: -Self.day)
+        newest = isReversed ? from : until
+        // A little more than that: records are looked at one by one.
+        since = max(1, now.seconds(since: oldest) + 1)
+        offset = range.offset
+        limit = filter.limit == 0 ? nil : filter.limit
+        isUserOnly = filter.userLogsOnly
+        isErrorOnly = filter.level == .error
+        isNegated = filter.regex.negate
+        guard filter.hasRegex, !filter.regex.pattern.isEmpty else {
+            pattern = nil
+            return
+        }
+        do { pattern = try Regex(filter.regex.pattern) } catch {
+            throw SpileError.invalid("filter.regex.pattern \"\(filter.regex.pattern)\" is no pattern: \(error)")
+        }
+    }
+
+    func kind(_ kind: LogQuery.Kind) -> LogQuery.Kind {
+        switch (kind, isUserOnly) {
+        case (.all, true): .user
+        default: kind
+        }
+    }
+
+    func holds(_ record: LogRecord) -> Bool {
+        if isErrorOnly || record.instant < oldest { return false }
+        if let newest, record.instant > newest { return false }
+        guard let pattern else { return true }
+        return (record.message.firstMatch(of: pattern) != nil) != isNegated
+    }
+}
+
+/// The records that one answer gives, counted, and where its neighbours begin.
+struct LogPage {
+    /// A microsecond, and how many records were seen from there to the end of the page: clients may keep no
+    /// nanoseconds.
+    private struct End {
+        var nanoseconds: Int64
+        var count: UInt64
+    }
+
+    private let selection: LogSelection
+    private var skipped: UInt64 = 0
+    private var taken: UInt64 = 0
+    private var oldest: End?
+    private var newest: End?
+
+    init(_ selection: LogSelection) { self.selection = selection }
+
+    var isFull: Bool { selection.limit.map { taken >= $0 } ?? false }
+
+    /// Whether a record is part of the answer; counts it.
+    mutating func takes(_ record: LogRecord) -> Bool {
+        guard !isFull, selection.holds(record) else { return false }
+        let instant = record.instant.nanoseconds
+        // What is left out stands before the page: whoever goes on from its far end has it behind, too.
+        let isSkipped = skipped < selection.offset
+        if !isSkipped || !selection.isReversed { noteNewest(instant) }
+        if !isSkipped || selection.isReversed { noteOldest(instant) }
+        if isSkipped { skipped += 1 } else { taken += 1 }
+        return !isSkipped
+    }
+
+    private mutating func noteNewest(_ instant: Int64) {
+        let floor = instant - instant % 1000
+        if newest.map({ floor > $0.nanoseconds }) ?? true {
+            newest = End(nanoseconds: floor, count: 1)
+        } else if instant >= newest!.nanoseconds {
+            newest!.count += 1
+        }
+    }
+
+    private mutating func noteOldest(_ instant: Int64) {
+        let ceiling = (instant + 999) / 1000 * 1000
+        if oldest.map({ ceiling < $0.nanoseconds }) ?? true {
+            oldest = End(nanoseconds: ceiling, count: 1)
+        } else if instant <= oldest!.nanoseconds {
+            oldest!.count += 1
+        }
+    }
+
+    /// Requests for what lies before the oldest record and after the newest. An answer without records asks for the
+    /// same again.
+    func hint(for request: Logs_GetLogsRequest) -> Logs_PagingHint {
+        var (older, newer) = (request, request)
+        if let oldest {
+            older.filter.timeRange.from = Instant(nanoseconds: oldest.nanoseconds).message
+            // Not the epoch itself: clients leave out what is zero.
+            older.filter.timeRange.until = Instant(nanoseconds: 1_000_000_000).message
+            older.filter.timeRange.offset = oldest.count
+        }
+        if let newest {
+            newer.filter.timeRange.from = Instant(nanoseconds: newest.nanoseconds).message
+            newer.filter.timeRange.clearUntil()
+            newer.filter.timeRange.offset = newest.count
+        }
+        return .with {
+            $0.older = older
+            $0.newer = newer
+        }
+    }
+}
+
+extension LogRecord {
+    fileprivate func answer(of pipeline: PipelineKey) -> Logs_LogMessage {
+        let line = Array(line(of: pipeline).dropLast())
+        return .with {
+            $0.verbatim.line = .init(line)
+            $0.verbatim.timestamp = instant.message
+            $0.nativeTimestamp = instant.message
+            if let object = try? Google_Protobuf_Struct(jsonUTF8Bytes: line) { $0.object = object }
+            $0.ppsLogMessage = message(of: pipeline, isMaster: false)
+        }
+    }
+}
