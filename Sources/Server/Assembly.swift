@@ -122,7 +122,7 @@ final class Assembly: Sendable {
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
-            clock: SystemClock(), watch: watch
+            clock: SystemClock(), watch: watch, serviceHost: options.serviceHost
         ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(

@@ -91,6 +91,8 @@ def test_the_newest_commit_is_served_and_older_jobs_succeed(site):
     info = pps_api.inspect_job(job=pps.Job(pipeline=site.pipeline, id=second.id), details=True)
     assert info.details.input.pfs.commit == second.id
     assert info.details.service.external_port == site.port
+    service = pps_api.inspect_pipeline(pipeline=site.pipeline, details=True).details.service
+    assert (service.ip, service.type, service.external_port) == ("127.0.0.1", "NodePort", site.port)
     output = pfs.Commit(repo=pfs.Repo(name=site.pipeline.name, type="user"), id=second.id)
     assert not is_finished(site.client.pfs.inspect_commit(commit=output))
     lines = [line.message for line in pps_api.get_logs(pipeline=site.pipeline) if line.user]

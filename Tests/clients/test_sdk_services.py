@@ -87,6 +87,7 @@ def test_the_details_tell_the_ports(client, name):
     client.pps.create_pipeline(pipeline=name, **spec(inside, outside))
     service = client.pps.inspect_pipeline(pipeline=name, details=True).details.spout.service
     assert (service.internal_port, service.external_port, service.type) == (inside, outside, "NodePort")
+    assert service.ip == "127.0.0.1"
 
 
 def test_a_port_of_another_pipeline(client, name, fresh):

@@ -53,15 +53,27 @@ extension PPSService {
         return pipelines
     }
 
-    /// With the state of its newest job, if it has jobs.
+    /// With the state of its newest job, if it has jobs, and with the address of its service (`pps.md` §4.2).
     private func message(of pipeline: PipelineRecord, hasDetails: Bool) throws -> PpsV2_PipelineInfo {
         var message = try pipeline.message(hasDetails: hasDetails)
+        if message.details.service.externalPort != 0 {
+            message.details.service.ip = address(of: message.details.service)
+        }
+        if message.details.spout.service.externalPort != 0 {
+            message.details.spout.service.ip = address(of: message.details.spout.service)
+        }
         if pipeline.kind == .spout { return message }
         let newest = try history.read {
             try $0.jobs(JobFilter(pipeline: pipeline.key), order: .newestFirst, beyond: nil, limit: 1).first
         }
         if let newest { message.lastJobState = newest.state.message }
         return message
+    }
+
+    /// Where a service is reached: on this machine at least.
+    private func address(of service: PpsV2_Service) -> String {
+        let isEverywhere = ["0.0.0.0", "::"].contains(serviceHost)
+        return isEverywhere || service.type == "ClusterIP" ? "127.0.0.1" : serviceHost
     }
 
     /// Those that run and commit nothing, with the likely cause as their reason.

@@ -14,6 +14,8 @@ struct PPSService: Sendable {
     let transactions: Transactions
     let clock: any Clock
     let watch: SpoutWatch
+    /// Where the ports of services are open.
+    let serviceHost: String
 
     typealias Method = PpsV2_API.Method
 
