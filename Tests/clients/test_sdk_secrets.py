@@ -135,6 +135,9 @@ class TestCode:
     def test_one_that_goes_later_is_named_by_the_pipelines_reason(self, client, secret, pipeline):
         spout(client, pipeline, STAYING, pps.SecretMount(name=secret, key="user", env_var="A"))
         client.pps.stop_pipeline(pipeline=pipeline)
+        # Started before its code has ended, it would go on with what it has.
+        while client.pps.inspect_pipeline(pipeline=pipeline).state != pps.PipelineState.PIPELINE_PAUSED:
+            pass
         client.pps.delete_secret(secret=pps.Secret(name=secret))
         client.pps.start_pipeline(pipeline=pipeline)
         wait_for_reason(client, pipeline, f"missing secret {secret}")
