@@ -24,6 +24,7 @@ final class CrashLedger: Sendable {
         var attempts: [Attempt] = []
         var isKilled = false
         var unexpected: [String] = []
+        var isCutOff = false
         var writersLeft: Int
     }
 
@@ -63,7 +64,15 @@ final class CrashLedger: Sendable {
     /// Something that must not be, whenever it is seen.
     func report(_ what: String) { state.withLock { $0.unexpected.append(what) } }
 
+    /// Whether the connection was lost before the kill. The client's HTTP/2 library ends one itself now and then, when
+    /// many streams are under way (NoSuchStream): what was written then is as uncertain as after a kill, no less safe.
+    var isCutOff: Bool { state.withLock { $0.isCutOff } }
+
     func failed(_ error: any Error) {
+        if (error as? RPCError)?.code == .unavailable {
+            state.withLock { if !$0.isKilled { $0.isCutOff = true } }
+            return
+        }
         let cause = (error as? RPCError)?.cause.map { ", because of \($0)" } ?? ""
         state.withLock { if !$0.isKilled { $0.unexpected.append("\(ContinuousClock.now): \(error)\(cause)") } }
     }

@@ -22,6 +22,7 @@ import Testing
         var expectation = CrashExpectation()
         try await withServerFolder { folder in
             var server = try await folder.start()
+            var cutOff = 0
             for repo in CrashWriter.repos + [CrashCompany.drops] { try await server.pfs.createRepo(repo) }
             for round in 1...rounds {
                 let context = "seed \(seed), round \(round)"
@@ -29,10 +30,12 @@ import Testing
                     server: server, ledger: CrashLedger(writers: CrashWriter.all.count), round: round, seed: seed)
                 try await Self.writeUntilKilled(company, random)
                 #expect(company.ledger.unexpected == [], "\(context), the server said: \(server.program.errorText)")
+                cutOff += company.ledger.isCutOff ? 1 : 0
                 server = try await folder.start()
                 try await company.checkDelivered(by: server.pfs, context)
                 try await expectation.check(server.pfs, company.ledger.attempts, context, random)
             }
+            #expect(cutOff <= rounds / 3, "connections were lost in \(cutOff) rounds of \(rounds)")
             await server.crash()
             server = try await folder.start()
             try await expectation.checkAll(server.pfs, "seed \(seed), at the end")
