@@ -44,8 +44,6 @@ struct Routes {
         self.calls = calls
     }
 
-    mutating func register(_ service: any RegistrableRPCService) { service.registerMethods(with: &router) }
-
     mutating func unary<Input: Message, Output: Message>(
         _ method: MethodDescriptor, _ handler: @escaping @Sendable (Input, Call) async throws -> Output
     ) {
