@@ -66,7 +66,9 @@ import Testing
                 for _ in 0..<hops { await Task.yield() }
                 ledger.kill()
                 let ending = await server.crash()
-                #expect(ending == .signal(SIGKILL), "round \(company.round) killed a server that was gone")
+                #expect(
+                    ending == .signal(SIGKILL),
+                    "round \(company.round) killed a server that was gone: \(server.program.errorText)")
             }
         }
     }
