@@ -32,6 +32,12 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible, Comparable {
         )
     }
 
+    /// Reads 64 hex digits; nil for anything else.
+    package init?(hex text: String) {
+        guard text.utf8.count == 2 * Self.byteCount, let bytes = Hex.decode(text) else { return nil }
+        self.init(bytes)
+    }
+
     package var bytes: [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(Self.byteCount)

@@ -13,13 +13,16 @@ import Versioning
 final class Assembly: Sendable {
     let history: History
     let logger: Logger
+    let launcher: any Launcher
     let supervisor: Supervisor
+    let transforms: TransformScheduler
     let jobWatch: JobWatch
     let logs: LogStore
     let triggers: TriggerTimer
     let urls: URLFetcher
     let phase = ServerPhase()
     private let watch: SpoutWatch
+    private let progress = JobProgress()
     private let calls = CallMetrics()
     private let started: Instant
     private let pipelines: PipelineManager
@@ -57,20 +60,21 @@ final class Assembly: Sendable {
         secretsKey = folder.secretsKey
         sealer = KeyedSealer(file: LocalKeyFile(secretsKey), randomness: randomness)
         let secrets = Secrets(history: history, sealer: sealer)
+        let launcher = try options.launchers.make(
+            processes: folder.launches, containers: folder.containers,
+            host: options.tls == nil ? options.host : "127.0.0.1", serviceHost: options.serviceHost, logger: logger)
+        let world = Supervisor.World(
+            clock: clock, randomness: randomness, sha256: Hashing.sha256,
+            sleep: { try await Task.sleep(for: .seconds($0)) })
         let supervisor = Supervisor(
-            ledger: HistoryLedger(history: history),
-            launcher: try options.launchers.make(
-                processes: folder.launches, containers: folder.containers,
-                host: options.tls == nil ? options.host : "127.0.0.1", serviceHost: options.serviceHost,
-                logger: logger),
-            ports: TCPRelays(host: options.serviceHost), logs: logs,
-            options: Supervisor.Options(grace: options.grace),
-            world: Supervisor.World(
-                clock: clock, randomness: randomness, sha256: Hashing.sha256,
-                sleep: { try await Task.sleep(for: .seconds($0)) }),
-            secrets: secrets,
+            ledger: HistoryLedger(history: history), launcher: launcher, ports: TCPRelays(host: options.serviceHost),
+            logs: logs, options: Supervisor.Options(grace: options.grace), world: world, secrets: secrets,
             inputs: HistoryInputs(history: history, root: folder.inputs, randomness: randomness), watch: watch,
             logger: logger)
+        let transforms = TransformScheduler(
+            TransformContext(
+                history: history, launcher: launcher, logs: logs, secrets: secrets, root: folder.datums, world: world,
+                progress: progress, logger: logger))
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
@@ -79,7 +83,12 @@ final class Assembly: Sendable {
         self.logs = logs
         self.supervisor = supervisor
         self.secrets = secrets
-        pipelines = PipelineManager(history: history) { supervisor.changed($0) }
+        self.launcher = launcher
+        self.transforms = transforms
+        pipelines = PipelineManager(history: history) {
+            supervisor.changed($0)
+            transforms.changed($0)
+        }
         jobWatch = JobWatch(
             history: history, changed: { supervisor.changed($0) },
             sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)

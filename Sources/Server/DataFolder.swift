@@ -5,8 +5,9 @@ import Foundation
 ///
 /// Layout (docs/FORMAT.md): `format` says which version of this layout it has, `lock` is held by the server,
 /// `catalog.sqlite` is the catalog, `segments/` the store, `logs/` what users' code printed, `launches/` private
-/// folders of running code, `containers/` those of code in containers, `inputs/` what running services read, `bin/`
-/// links to this program under its two names, `secrets.key` opens the stored secrets.
+/// folders of running code, `containers/` those of code in containers, `inputs/` what running services read, `datums/`
+/// what running jobs read and write, `bin/` links to this program under its two names, `secrets.key` opens the stored
+/// secrets.
 struct DataFolder: ~Copyable {
     /// The newest layout this program knows.
     static let formatVersion = 1
@@ -20,6 +21,7 @@ struct DataFolder: ~Copyable {
     var launches: String { path + "/launches" }
     var containers: String { path + "/containers" }
     var inputs: String { path + "/inputs" }
+    var datums: String { path + "/datums" }
     var secretsKey: String { path + "/secrets.key" }
     var programs: String { path + "/bin" }
 

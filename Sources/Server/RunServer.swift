@@ -30,7 +30,8 @@ package func runServer(_ options: ServerOptions) async throws {
             service: CallService(
                 assembly: assembly, executor: executor, transport: transport, peers: peers, options: options)),
         .init(
-            service: SpoutService(assembly: assembly, executor: executor, transport: peers ?? transport),
+            service: SpoutService(
+                assembly: assembly, executor: executor, transport: peers ?? transport, grace: options.grace),
             successTerminationBehavior: .ignore),
         .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
         .init(
@@ -118,13 +119,19 @@ private struct SpoutService: Service {
     let assembly: Assembly
     let executor: IOExecutor
     let transport: Routes.Transport
+    /// Seconds that what an earlier server left is given to end.
+    let grace: Double
 
     func run() async throws {
         guard let (_, port) = await transport.reachable() else { return }
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
+                await assembly.launcher.endLeftovers(grace: grace)
                 group.addTask(executorPreference: executor) { await assembly.jobWatch.run() }
                 // What code reads is laid out on disk.
+                group.addTask(executorPreference: executor) {
+                    await assembly.transforms.run(at: assembly.launchSite(port: port))
+                }
                 await withTaskExecutorPreference(executor) {
                     await assembly.supervisor.run(at: assembly.launchSite(port: port))
                 }
@@ -132,6 +139,7 @@ private struct SpoutService: Service {
             }
         } onGracefulShutdown: {
             assembly.supervisor.shutDown()
+            assembly.transforms.shutDown()
         }
     }
 }

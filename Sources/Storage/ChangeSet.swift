@@ -77,8 +77,21 @@ package struct ChangeSet: Sendable {
     package let contentBytes: UInt64
     /// Keeps garbage collection from what it refers to, as long as anybody has it.
     package let activity: Activity
+    /// The same for what came of other streams.
+    var companions: [Activity] = []
 
     package var isEmpty: Bool { count == 0 }
+
+    /// The changes of several streams as those of one: of two that change the same key, the later one comes after the
+    /// earlier one. Nil for none.
+    package static func joined(_ sets: [ChangeSet]) -> ChangeSet? {
+        guard let first = sets.first else { return nil }
+        if sets.count == 1 { return first }
+        return ChangeSet(
+            runs: sets.flatMap(\.runs), isLarge: sets.contains { $0.isLarge }, count: sets.reduce(0) { $0 + $1.count },
+            contentBytes: sets.reduce(0) { $0 + $1.contentBytes }, activity: first.activity,
+            companions: first.companions + sets.dropFirst().flatMap { [$0.activity] + $0.companions })
+    }
 }
 
 /// Gives the changes of several runs as one sorted sequence, each key once. One owner.

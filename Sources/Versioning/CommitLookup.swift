@@ -113,6 +113,9 @@ extension CatalogReader {
         return next
     }
 
+    /// What a commit inherits from; nil for nothing.
+    package func inherited(by commit: CommitRecord) throws -> CommitRecord? { try base(from: commit.parent) }
+
     /// The same for the parent's number.
     func base(from parent: Int64?) throws -> CommitRecord? { try base(from: parent.map { try knownCommit($0) }) }
 

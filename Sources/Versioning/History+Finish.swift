@@ -16,7 +16,7 @@ package struct FinishPreparation: Sendable {
     let settled: [Int64: SettledChild]
     private let activity: Activity
 
-    fileprivate init(check: ContentCheck?, settled: [Int64: SettledChild], activity: Activity) {
+    init(check: ContentCheck?, settled: [Int64: SettledChild] = [:], activity: Activity) {
         self.check = check
         self.settled = settled
         self.activity = activity

@@ -49,10 +49,14 @@ extension HistoryTransaction {
         touchedRepos.insert(EventHub.jobs)
     }
 
-    /// An output commit was closed: by whom ever, its job is over.
+    /// An output commit was closed: by whom ever, its job is over, and so is what is told of its datums.
     func closeJob(of commit: CommitRecord) throws {
-        guard let job = try liveJob(of: commit) else { return }
-        try settle(job, commit.error.isEmpty ? .success : .failure, commit.error)
+        guard isOutput(commit) else { return }
+        if let job = try liveJob(of: commit) {
+            try settle(job, commit.error.isEmpty ? .success : .failure, commit.error)
+        }
+        guard let meta = try catalog.metaCommit(of: commit.key), meta.isOpen else { return }
+        _ = try finishCommit(CommitHandle(meta.key), description: "", error: commit.error, force: true)
     }
 
     /// An output commit goes: its job cannot end well.
@@ -61,9 +65,14 @@ extension HistoryTransaction {
         try settle(job, .killed, "output commit removed")
     }
 
+    /// Whether a commit can be the output of a job.
+    private func isOutput(_ commit: CommitRecord) -> Bool {
+        commit.origin == .auto && !commit.provenance.isEmpty && commit.key.repo.type == .user
+    }
+
     private func liveJob(of commit: CommitRecord) throws -> JobRecord? {
         let repo = commit.key.repo
-        guard commit.origin == .auto, !commit.provenance.isEmpty, repo.type == .user else { return nil }
+        guard isOutput(commit) else { return nil }
         let key = JobKey(pipeline: PipelineKey(project: repo.project, name: repo.name), id: commit.key.id)
         guard let job = try catalog.job(key), job.commit == commit.sequence, !job.state.isTerminal else { return nil }
         return job
@@ -84,6 +93,12 @@ extension HistoryTransaction {
 }
 
 extension CatalogReader {
+    /// The commit that tells of the datums of an output commit (`pps.md` §9.5); nil for one that has none.
+    package func metaCommit(of output: CommitKey) throws -> CommitRecord? {
+        let repo = RepoKey(project: output.repo.project, name: output.repo.name, type: .meta)
+        return try self.repo(repo).flatMap { try commit(repo: $0.id, id: output.id) }
+    }
+
     /// What a job's output commit derives from; nil if that commit is gone.
     package func inputs(of job: JobRecord) throws -> [CommitRecord]? {
         try commit(sequence: job.commit)?.provenance.map { try knownCommit($0) }

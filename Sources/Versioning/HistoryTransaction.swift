@@ -95,12 +95,16 @@ extension CatalogReader {
         guard repo == pipeline.repo(.user) else {
             throw Principal.refusal(of: pipeline, "it may write \(pipeline) only, not \(repo)")
         }
-        let newest = try launch(pipeline)?.epoch
-        guard newest == epoch else {
+        let newest = try launch(pipeline)
+        guard newest?.epoch == epoch else {
             throw SpileError(
                 .permissionDenied,
                 "launch \(epoch) of pipeline \(pipeline) is not authorized to perform this operation: "
-                    + (newest.map { "launch \($0) has taken over" } ?? "the pipeline is stopped"))
+                    + (newest.map { "launch \($0.epoch) has taken over" } ?? "the pipeline is stopped"))
+        }
+        if newest?.isOfTransform == true {
+            throw Principal.refusal(
+                of: pipeline, "what a job puts out is taken from /pfs/out", remedy: "write files there")
         }
     }
 }

@@ -288,9 +288,9 @@ private final class Scene: Sendable {
         ),
         (
             #"{"pipeline": {"name": "a"}, "input": {"cron": {"name": "c", "spec": "@daily"}}}"#, .unimplemented,
-            "without spout and service"
+            "cron inputs"
         ),
-        (#"{"pipeline": {"name": "a"}}"#, .unimplemented, "without spout and service"),
+        (#"{"pipeline": {"name": "a"}}"#, .invalidArgument, "pipeline default/a has no input"),
         (#"{"transform": {"cmd": ["x"]}}"#, .unknown, "request.Pipeline cannot be nil"),
         (
             #"{"pipeline": {"name": "a"}, "nope": 1}"#, .invalidArgument,

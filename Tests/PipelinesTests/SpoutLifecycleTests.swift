@@ -122,7 +122,7 @@ import Testing
     @Test func aDeletedSpoutIsStoppedThenForgotten() {
         var life = running()
         #expect(life.wanted(.nothing) == [.stop(handle)])
-        #expect(life.ended(.signalled(number: 15), output: [], at: start, chance: 0) == [.forget])
+        #expect(life.ended(.signalled(number: 15), output: [], at: start, chance: 0) == [.forget(keepsLogs: false)])
     }
 
     @Test func aSpoutThatCannotRunFails() {

@@ -65,6 +65,7 @@ private struct Scene: Sendable {
     /// Runs `body` beside the supervisor, then shuts it down.
     func run(_ body: @Sendable (Scene) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            await launcher.endLeftovers(grace: 0)
             group.addTask { await supervisor.run(at: Self.site) }
             defer { supervisor.shutDown() }
             try await body(self)

@@ -47,7 +47,7 @@ package final class ContainerLauncher: Launcher {
         guard var image = order.image else {
             throw SpileError(.failedPrecondition, "nothing to run in: no transform.image")
         }
-        let folder = "\(root)/\(order.pipeline.project)/\(order.pipeline.name)/\(order.epoch)"
+        let folder = "\(root)/\(order.pipeline.project)/\(order.pipeline.name)/\(order.number)"
         warnOfDynamicTool()
         do {
             try await endOthers(of: order.pipeline)

@@ -22,7 +22,7 @@ struct ContainerPlan {
 
     /// Fit for a container, and unlike any other's on this machine.
     var name: String {
-        "spile-\(options.owner.prefix(12)).\(order.pipeline.project).\(order.pipeline.name).\(order.epoch)"
+        "spile-\(options.owner.prefix(12)).\(order.pipeline.project).\(order.pipeline.name).\(order.number)"
     }
 
     var environmentFile: String { folder + "/environment" }

@@ -102,7 +102,7 @@ package final class ProcessLauncher: Launcher {
             throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd")
         }
         let user = try UserIdentity.toChangeTo(order.user)
-        let folder = "\(root)/\(order.pipeline.project)/\(order.pipeline.name)/\(order.epoch)"
+        let folder = "\(root)/\(order.pipeline.project)/\(order.pipeline.name)/\(order.number)"
         PosixFiles.removeTree(folder)
         do {
             try prepare(folder, for: order, user: user)

@@ -32,6 +32,10 @@ enum SQLiteSchema {
             try database.execute(sql: jobs)
             try database.execute(sql: "PRAGMA user_version = 7")
         }
+        migrator.registerMigration("8 what jobs took") { database in
+            try database.execute(sql: jobStats)
+            try database.execute(sql: "PRAGMA user_version = 8")
+        }
         return migrator
     }
 

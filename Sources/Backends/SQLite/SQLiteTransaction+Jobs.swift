@@ -28,6 +28,15 @@ extension SQLiteSchema {
         CREATE INDEX jobs_live ON jobs (project, pipeline, number) WHERE live;
         CREATE INDEX jobs_live_of_all ON jobs (number) WHERE live;
         """
+
+    static let jobStats = """
+        ALTER TABLE jobs ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN download_seconds REAL NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN process_seconds REAL NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN upload_seconds REAL NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN download_bytes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN upload_bytes INTEGER NOT NULL DEFAULT 0;
+        """
 }
 
 extension SQLiteTransaction {
@@ -85,13 +94,16 @@ extension SQLiteTransaction {
         try run(
             """
             UPDATE jobs SET state = ?, live = ?, reason = ?, started_at = ?, finished_at = ?, total = ?, processed = ?,
-                skipped = ?, failed = ?, recovered = ?
+                skipped = ?, failed = ?, recovered = ?, restarts = ?, download_seconds = ?, process_seconds = ?,
+                upload_seconds = ?, download_bytes = ?, upload_bytes = ?
             WHERE id = ? AND project = ? AND pipeline = ?
             """,
             [
                 job.state.rawValue, !job.state.isTerminal, job.reason, job.startedAt?.nanoseconds,
                 job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed, job.counts.skipped,
-                job.counts.failed, job.counts.recovered, SQLiteRows.blob(job.key.id), job.key.pipeline.project.name,
+                job.counts.failed, job.counts.recovered, job.restarts, job.stats.downloadSeconds,
+                job.stats.processSeconds, job.stats.uploadSeconds, Int64(clamping: job.stats.downloadBytes),
+                Int64(clamping: job.stats.uploadBytes), SQLiteRows.blob(job.key.id), job.key.pipeline.project.name,
                 job.key.pipeline.name,
             ])
     }
@@ -116,6 +128,15 @@ extension SQLiteRows {
             startedAt: instant(row["started_at"]), finishedAt: instant(row["finished_at"]),
             counts: DatumCounts(
                 total: row["total"], processed: row["processed"], skipped: row["skipped"], failed: row["failed"],
-                recovered: row["recovered"]))
+                recovered: row["recovered"]),
+            stats: stats(row), restarts: row["restarts"])
+    }
+
+    private static func stats(_ row: Row) -> DatumStats {
+        let (downloaded, uploaded): (Int64, Int64) = (row["download_bytes"], row["upload_bytes"])
+        return DatumStats(
+            downloadSeconds: row["download_seconds"], processSeconds: row["process_seconds"],
+            uploadSeconds: row["upload_seconds"], downloadBytes: UInt64(clamping: downloaded),
+            uploadBytes: UInt64(clamping: uploaded))
     }
 }

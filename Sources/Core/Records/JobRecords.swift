@@ -58,11 +58,17 @@ package struct JobRecord: Sendable, Equatable {
     /// When it became terminal.
     package var finishedAt: Instant?
     package var counts: DatumCounts
+    package var stats: DatumStats
+    /// How often its work was begun anew.
+    package var restarts: Int64
 
     package init(
         number: Int64 = 0, key: JobKey, version: Int64, commit: Int64, state: JobState = .created, reason: String = "",
-        createdAt: Instant, startedAt: Instant? = nil, finishedAt: Instant? = nil, counts: DatumCounts = DatumCounts()
+        createdAt: Instant, startedAt: Instant? = nil, finishedAt: Instant? = nil, counts: DatumCounts = DatumCounts(),
+        stats: DatumStats = DatumStats(), restarts: Int64 = 0
     ) {
+        self.stats = stats
+        self.restarts = restarts
         self.number = number
         self.key = key
         self.version = version
@@ -92,6 +98,39 @@ package struct DatumCounts: Sendable, Equatable {
         self.skipped = skipped
         self.failed = failed
         self.recovered = recovered
+    }
+}
+
+/// What work took, for one datum or summed over those of a job.
+package struct DatumStats: Sendable, Equatable {
+    /// Seconds that laying out inputs took.
+    package var downloadSeconds: Double
+    /// Seconds that the code ran.
+    package var processSeconds: Double
+    /// Seconds that taking its output took.
+    package var uploadSeconds: Double
+    /// Bytes of the inputs.
+    package var downloadBytes: UInt64
+    /// Bytes of the output.
+    package var uploadBytes: UInt64
+
+    package init(
+        downloadSeconds: Double = 0, processSeconds: Double = 0, uploadSeconds: Double = 0, downloadBytes: UInt64 = 0,
+        uploadBytes: UInt64 = 0
+    ) {
+        self.downloadSeconds = downloadSeconds
+        self.processSeconds = processSeconds
+        self.uploadSeconds = uploadSeconds
+        self.downloadBytes = downloadBytes
+        self.uploadBytes = uploadBytes
+    }
+
+    package static func += (sum: inout DatumStats, part: DatumStats) {
+        sum.downloadSeconds += part.downloadSeconds
+        sum.processSeconds += part.processSeconds
+        sum.uploadSeconds += part.uploadSeconds
+        sum.downloadBytes &+= part.downloadBytes
+        sum.uploadBytes &+= part.uploadBytes
     }
 }
 

@@ -77,7 +77,8 @@ package struct LaunchRecord: Sendable, Equatable {
     package var version: Int64
     /// SHA-256 of the launch's token; the token itself is never stored.
     package var tokenHash: Digest
-    /// What the launcher needs to find the run again after a restart of the server, in the launcher's own form.
+    /// What the launcher needs to find the run again after a restart of the server, in the launcher's own form. Of a
+    /// transform, whose launch has many runs, the job (``transform(_:)``).
     package var handle: String
     package var startedAt: Instant
     /// Launches that ended since the last healthy run, for the length of the next pause.
@@ -95,4 +96,8 @@ package struct LaunchRecord: Sendable, Equatable {
         self.startedAt = startedAt
         self.failures = failures
     }
+
+    /// What ``handle`` says of the launch for a transform's job.
+    package static func transform(_ job: CommitID) -> String { "job \(job)" }
+    package var isOfTransform: Bool { handle.hasPrefix("job ") }
 }

@@ -53,6 +53,9 @@ extension Launcher {
 package struct LaunchOrder: Sendable {
     package var pipeline: PipelineKey
     package var epoch: Int64
+    /// Tells the runs of one launch apart: a launch of a transform runs its code once for each datum. Empty where there
+    /// is one run alone.
+    package var run = ""
     /// Program and arguments; never a shell line.
     package var command: [String]
     /// Bytes for the program's standard input; empty means an empty input.
@@ -98,6 +101,9 @@ package struct LaunchOrder: Sendable {
         self.fileVariables = fileVariables
         self.output = output
     }
+
+    /// Names the run among those of its pipeline.
+    package var number: String { run.isEmpty ? "\(epoch)" : "\(epoch)-\(run)" }
 }
 
 /// What users' code can be run as.

@@ -72,7 +72,7 @@ package struct PfsFolder: Sendable {
     }
 
     /// One variable a line (`pps.md` §6.3); a value with line ends in quotes, as readers of such files take it.
-    private static func text(of variables: [(name: String, value: String)]) -> String {
+    static func text(of variables: [(name: String, value: String)]) -> String {
         variables.map { name, value in
             guard value.utf8.contains(where: { $0 == 10 || $0 == 13 }) else { return "\(name)=\(value)\n" }
             var quoted = ""

@@ -16,10 +16,24 @@ enum OutputBranch {
     static func leave(_ old: PipelineRecord, for spec: PipelineSpec, in transaction: HistoryTransaction) throws {
         if spec.kind != .spout { try SpoutOutput.finishLeftovers(of: old, in: transaction) }
         let branch = try PipelineSpec(canonical: old.effectiveSpec).outputBranch
-        guard branch != spec.outputBranch, let repo = try transaction.catalog.repo(old.key.repo(.user)),
+        let isMoved = branch != spec.outputBranch
+        if isMoved { try free(branch, of: old.key.repo(.user), in: transaction) }
+        if isMoved || spec.kind != .transform { try free(branch, of: old.key.repo(.meta), in: transaction) }
+    }
+
+    /// Makes a branch an ordinary one, where it is.
+    private static func free(_ branch: String, of key: RepoKey, in transaction: HistoryTransaction) throws {
+        guard let repo = try transaction.catalog.repo(key),
             try transaction.catalog.branch(repo: repo.id, name: branch) != nil
         else { return }
-        try transaction.createBranch(old.key.repo(.user).branch(branch))
+        try transaction.createBranch(key.branch(branch))
+    }
+
+    /// Makes the branch on which a transform's jobs tell of their datums: it derives from what the output derives from,
+    /// so that each output commit has one beside it.
+    static func setMeta(of spec: PipelineSpec, derives: Bool, in transaction: HistoryTransaction) throws {
+        try transaction.createBranch(
+            spec.key.repo(.meta).branch(spec.outputBranch), derives ? derivation(of: spec) : BranchChange())
     }
 
     /// Makes the branches that inputs name a trigger for, and lets them be moved by it; where they point stays. To be

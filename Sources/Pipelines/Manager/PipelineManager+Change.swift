@@ -15,6 +15,7 @@ extension PipelineManager {
             let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
             try transaction.createBranch(try Self.outputBranch(pipeline), OutputBranch.derivation(of: spec))
             if pipeline.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
+            if pipeline.kind == .transform { try OutputBranch.setMeta(of: spec, derives: true, in: transaction) }
         }
         changed(key)
     }
@@ -35,6 +36,10 @@ extension PipelineManager {
             try transaction.killJobs(
                 of: key, reason: "all jobs killed because pipeline was stopped for user \(user)")
             try transaction.createBranch(try Self.outputBranch(pipeline))
+            if pipeline.kind == .transform {
+                let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+                try OutputBranch.setMeta(of: spec, derives: false, in: transaction)
+            }
         }
         changed(key)
     }
@@ -113,6 +118,10 @@ extension PipelineManager {
         } else {
             _ = try transaction.deleteRepo(key.repo(.user), force: deletion.force)
             _ = try transaction.deleteRepo(key.repo(.spec), force: deletion.force)
+        }
+        // Of a pipeline that is, or was, a transform.
+        if try transaction.catalog.repo(key.repo(.meta)) != nil {
+            _ = try transaction.deleteRepo(key.repo(.meta), force: deletion.force)
         }
     }
 

@@ -100,7 +100,7 @@ extension PipelineManager {
 
         try transaction.killJobs(
             of: key, reason: "all jobs killed because pipeline was updated for user \(killer(transaction.principal))")
-        try makeRepos(of: key, in: transaction)
+        try makeRepos(of: spec, in: transaction)
         try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
@@ -111,6 +111,7 @@ extension PipelineManager {
             key.repo(.user).branch(spec.outputBranch),
             isStopped ? BranchChange() : OutputBranch.derivation(of: spec))
         if spec.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
+        if spec.kind == .transform { try OutputBranch.setMeta(of: spec, derives: !isStopped, in: transaction) }
     }
 
     private static func checkInputs(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
@@ -151,14 +152,20 @@ extension PipelineManager {
     }
 
     private static func refuseWhatIsToCome(_ spec: PipelineSpec) throws(SpileError) {
-        let remedy = "this server runs spouts and services: give the pipeline a `spout` or a `service`"
         if spec.kind == .spout, spec.input != nil {
-            throw SpileError(.unimplemented, "spouts with an input are not implemented yet", remedy: remedy)
-        }
-        if spec.kind == .transform {
             throw SpileError(
-                .unimplemented, "pipelines without spout and service are not implemented yet", remedy: remedy)
+                .unimplemented, "spouts with an input are not implemented yet",
+                remedy: "leave out `spout`, and the code runs for each commit of its input")
         }
+        if spec.kind == .transform, spec.input == nil {
+            throw SpileError.invalid(
+                "pipeline \(spec.key) has no input",
+                remedy: "give it an input, or a cmd and a spout if it reads from outside")
+        }
+        if spec.json["egress"] != nil {
+            throw SpileError(.unimplemented, "egress is not implemented yet", remedy: "read the output repo instead")
+        }
+        if spec.s3Out { throw SpileError(.unimplemented, "s3_out is not implemented yet", remedy: "write to /pfs/out") }
         if let leaf = try spec.inputLeaves.first(where: { $0.schedule != nil }) {
             throw SpileError(.unimplemented, "input \(leaf.name): cron inputs are not implemented yet")
         }
@@ -177,10 +184,14 @@ extension PipelineManager {
         }
     }
 
-    private static func makeRepos(of key: PipelineKey, in transaction: HistoryTransaction) throws {
+    private static func makeRepos(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
+        let key = spec.key
         try transaction.createRepo(
             key.repo(.user), description: "Output repo for pipeline \(key).", update: true)
         try transaction.createRepo(key.repo(.spec), description: "Spec repo for pipeline \(key).", update: true)
+        if spec.kind == .transform {
+            try transaction.createRepo(key.repo(.meta), description: "Meta repo for pipeline \(key).", update: true)
+        }
     }
 
     /// An empty commit in the spec repo stands for the version; the spec itself is in the catalog.

@@ -59,14 +59,8 @@ package struct HistoryLedger: SpoutLedger {
             else { throw SpileError(.aborted, "pipeline \"\(key)\" changed while version \(version) was started") }
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
             if let job { try ServiceJobs.begin(JobKey(pipeline: key, id: job), in: transaction) }
-            // Never that of a pipeline of the same name that is gone: its code may still be about.
-            let spec = try transaction.catalog.commit(
-                repo: transaction.catalog.repo(key.repo(.spec))?.id ?? 0, id: pipeline.specCommit)
-            let epoch = (try transaction.catalog.launch(key)?.epoch ?? (spec?.sequence ?? 0)) + 1
-            try transaction.catalog.put(
-                LaunchRecord(
-                    pipeline: key, epoch: epoch, version: version, tokenHash: tokenHash, handle: "",
-                    startedAt: transaction.now, failures: failures))
+            let epoch = try Launches.open(
+                of: pipeline, tokenHash: tokenHash, failures: failures, in: transaction)
             return (pipeline, epoch)
         }
     }
@@ -115,6 +109,26 @@ package struct HistoryLedger: SpoutLedger {
             pipeline.workersStartedAt = report.startedAt
             try transaction.catalog.put(pipeline)
         }
+    }
+}
+
+/// The rows that tell of launches.
+enum Launches {
+    /// Opens a launch of a pipeline's code, which fences all earlier ones, and returns its epoch. With `job` it is that
+    /// of a transform, whose code writes nothing by calls.
+    static func open(
+        of pipeline: PipelineRecord, tokenHash: Digest, failures: Int64 = 0, job: CommitID? = nil,
+        in transaction: HistoryTransaction
+    ) throws -> Int64 {
+        let (key, catalog) = (pipeline.key, transaction.catalog)
+        // Never that of a pipeline of the same name that is gone: its code may still be about.
+        let spec = try catalog.commit(repo: catalog.repo(key.repo(.spec))?.id ?? 0, id: pipeline.specCommit)
+        let epoch = (try catalog.launch(key)?.epoch ?? (spec?.sequence ?? 0)) + 1
+        try catalog.put(
+            LaunchRecord(
+                pipeline: key, epoch: epoch, version: pipeline.version, tokenHash: tokenHash,
+                handle: job.map { LaunchRecord.transform($0) } ?? "", startedAt: transaction.now, failures: failures))
+        return epoch
     }
 }
 

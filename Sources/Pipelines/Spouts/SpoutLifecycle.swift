@@ -15,6 +15,8 @@ package struct SpoutLifecycle: Sendable {
         case rest(version: Int64)
         /// Nothing can run until the spec is changed.
         case fail(version: Int64, reason: String)
+        /// The pipeline's code is run by others: it has become a transform.
+        case elsewhere
         /// There is no such pipeline (any more).
         case nothing
     }
@@ -38,8 +40,8 @@ package struct SpoutLifecycle: Sendable {
         case report(StateReport)
         /// The token of the last launch is good for nothing from now on.
         case revoke
-        /// Nothing runs and nothing is wanted: drop this lifecycle.
-        case forget
+        /// Nothing runs and nothing is wanted: drop this lifecycle, and with `keepsLogs` not what was printed.
+        case forget(keepsLogs: Bool)
     }
 
     package private(set) var state = State.idle
@@ -170,7 +172,8 @@ package struct SpoutLifecycle: Sendable {
             return changed ? [.revoke, report(version, .paused, "")] : []
         case .fail(let version, let reason):
             return changed ? [.revoke, report(version, .failure, reason)] : []
-        case .nothing: return [.forget]
+        case .elsewhere: return [.forget(keepsLogs: true)]
+        case .nothing: return [.forget(keepsLogs: false)]
         }
     }
 

@@ -2,7 +2,8 @@ import Core
 import Logging
 import Synchronization
 
-/// Keeps what runs equal to what the catalog wants, for all spouts and services.
+/// Keeps what runs equal to what the catalog wants, for all spouts and services. Transforms have a
+/// ``TransformScheduler``.
 ///
 /// One loop owns every lifecycle: events come in by one stream, lifecycles answer with actions, and the I/O of an
 /// action runs beside the loop and ends in another event. Nothing here depends on what an earlier server did: after a
@@ -89,8 +90,9 @@ package final class Supervisor: Sendable {
 
     /// Runs until ``shutDown()``. To be called once, when the server listens at `site`. Cancelling the task ends all
     /// code without grace.
+    ///
+    /// Nothing of an earlier server may run any more.
     package func run(at site: LaunchSite) async {
-        await launcher.endLeftovers(grace: options.grace)
         do { try inputs.removeLeftovers() } catch {
             logger.warning("cannot remove what earlier launches read", metadata: ["error": "\(error)"])
         }
@@ -173,7 +175,7 @@ struct SupervisorLoop {
         do {
             let wish = try Self.wish(supervisor.ledger.pipeline(key), supervisor.ledger)
             if lifecycles[key] == nil {
-                if wish == .nothing || isShuttingDown { return }
+                if wish == .nothing || wish == .elsewhere || isShuttingDown { return }
                 born += 1
                 lifecycles[key] = SpoutLifecycle(
                     policy: supervisor.options.policy, failures: try supervisor.ledger.failures(of: key),
@@ -194,6 +196,7 @@ struct SupervisorLoop {
         _ pipeline: PipelineRecord?, _ ledger: any SpoutLedger
     ) throws -> SpoutLifecycle.Wish {
         guard let pipeline else { return .nothing }
+        if pipeline.kind == .transform { return .elsewhere }
         if pipeline.stopped { return .rest(version: pipeline.version) }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         if let fault = LaunchPlan.fault(spec) { return .fail(version: pipeline.version, reason: fault) }
@@ -232,11 +235,11 @@ struct SupervisorLoop {
                         try await supervisor.ledger.endLaunch(of: key, tokenHash: unknown)
                     }
                 }
-            case .forget:
+            case .forget(let keepsLogs):
                 lifecycles[key] = nil
                 supervisor.watch?.forget(key)
                 supervisor.ports.close(key)
-                supervisor.logs.remove(key)
+                if !keepsLogs { supervisor.logs.remove(key) }
             }
         }
     }

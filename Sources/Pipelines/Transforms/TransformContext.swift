@@ -1,0 +1,54 @@
+import Core
+import Logging
+import Synchronization
+import Versioning
+
+/// What running transforms takes of the world around.
+package struct TransformContext: Sendable {
+    let history: History
+    let launcher: any Launcher
+    let logs: LogStore
+    let secrets: any SecretSource
+    /// Holds a folder for each datum under way.
+    let root: String
+    let world: Supervisor.World
+    let progress: JobProgress
+    let policy: RestartPolicy
+    let logger: Logger
+    /// Of the pipeline's pull secrets.
+    var registryConfig: [UInt8] = []
+    private let runs: RunNumbers
+
+    package init(
+        history: History, launcher: any Launcher, logs: LogStore, secrets: any SecretSource, root: String,
+        world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(), logger: Logger
+    ) {
+        self.history = history
+        self.launcher = launcher
+        self.logs = logs
+        self.secrets = secrets
+        self.root = root
+        self.world = world
+        self.progress = progress
+        self.policy = policy
+        self.logger = logger
+        runs = RunNumbers()
+    }
+
+    /// A name that no other run of this server has.
+    func freshRun() -> String { "\(runs.next())" }
+
+    /// A folder that does not exist yet.
+    func freshFolder() -> String { "\(root)/datum-\(runs.next())" }
+
+    /// Removes what an earlier server left. To be called when nothing of that runs any more. Blocks.
+    func removeLeftovers() throws {
+        try FolderRemoval.remove(root)
+        guard LocalFile.makeFolder(root, mode: 0o700) else { throw LocalFile.fault("make folder", root) }
+    }
+}
+
+private final class RunNumbers: Sendable {
+    private let last = Atomic<Int>(0)
+    func next() -> Int { last.wrappingAdd(1, ordering: .relaxed).newValue }
+}

@@ -1,0 +1,54 @@
+import Core
+import Versioning
+
+/// What transforms read from and write to the catalog.
+enum TransformLedger {
+    /// What a pipeline can do next.
+    enum Next {
+        /// Its oldest job, whose inputs are complete.
+        case run(JobKey)
+        /// Nothing, until something changes.
+        case wait
+    }
+
+    /// The oldest job that is not over, if what it reads is finished.
+    static func next(of pipeline: PipelineKey, in catalog: any CatalogReader) throws -> Next {
+        let live = JobFilter(pipeline: pipeline, isLive: true)
+        guard let job = try catalog.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).first,
+            let output = try catalog.commit(sequence: job.commit),
+            // What it begins with has to be settled, too.
+            try catalog.inherited(by: output)?.isFinished != false,
+            try catalog.inputs(of: job)?.allSatisfy({ $0.isFinished && $0.error.isEmpty }) == true
+        else { return .wait }
+        return .run(job.key)
+    }
+
+    /// Opens a launch for a job: what its code may do ends with the next one.
+    static func begin(
+        _ key: JobKey, of pipeline: PipelineRecord, tokenHash: Digest, in transaction: HistoryTransaction
+    ) throws -> (JobRecord, epoch: Int64) {
+        guard let inForce = try transaction.catalog.pipeline(key.pipeline), inForce.version == pipeline.version,
+            !inForce.stopped, var job = try transaction.catalog.job(key), !job.state.isTerminal
+        else { throw SpileError(.aborted, "job \"\(key)\" was ended before it was started") }
+        if job.state == .running { job.restarts += 1 }
+        job.state = .running
+        job.startedAt = job.startedAt ?? transaction.now
+        try transaction.update(job)
+        let epoch = try Launches.open(of: pipeline, tokenHash: tokenHash, job: key.id, in: transaction)
+        return (job, epoch)
+    }
+
+    /// What a pipeline may read can be taken from it; its code is never given more.
+    static func checkRights(of spec: PipelineSpec, in catalog: any CatalogReader) throws {
+        guard try catalog.hasAuth() else { return }
+        let code = Principal.subject(Subject(spec.key))
+        for repo in try spec.inputRepos { try catalog.require([.repoRead], on: AccessResource(repo), by: code) }
+    }
+
+    static func end(
+        _ key: JobKey, _ state: JobState, reason: String, in transaction: HistoryTransaction
+    ) throws {
+        guard let job = try transaction.catalog.job(key), !job.state.isTerminal else { return }
+        try transaction.end(job, state, reason: reason)
+    }
+}

@@ -1,0 +1,168 @@
+import Core
+import Versioning
+
+/// Runs the jobs of one transform, oldest first and one at a time, and keeps its state in the catalog. One task owns
+/// it.
+struct TransformRunner: Sendable {
+    let context: TransformContext
+    let site: LaunchSite
+    let key: PipelineKey
+
+    /// What the catalog was told last, and what went wrong in a row.
+    private struct Memory {
+        var reported: StateReport?
+        var failures: Int64 = 0
+    }
+
+    private enum Ending: Sendable {
+        case ran((any Error)?)
+        /// The job's row is over.
+        case over
+        case timeIsUp
+    }
+
+    /// Returns when the pipeline is gone or is no transform any more, or the task is cancelled.
+    func run() async {
+        var memory = Memory()
+        while !Task.isCancelled {
+            let generation = context.history.events.generation(repo: EventHub.jobs)
+            do {
+                guard let pipeline = try context.history.read({ try $0.pipeline(key) }) else {
+                    return context.logs.remove(key)
+                }
+                guard pipeline.kind == .transform else { return }
+                if let job = try await prepare(pipeline, &memory) {
+                    try await carryOut(job, of: pipeline, &memory)
+                    continue
+                }
+                try await context.history.events.wait(repo: EventHub.jobs, after: generation)
+            } catch {
+                guard await recover(from: error, &memory) else { return }
+            }
+        }
+    }
+
+    /// Brings the pipeline's state up to date and gives the job to be run, if there is one.
+    private func prepare(_ pipeline: PipelineRecord, _ memory: inout Memory) async throws -> JobKey? {
+        if pipeline.stopped {
+            try await report(.paused, "", of: pipeline, &memory)
+            return nil
+        }
+        let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+        if let fault = LaunchPlan.fault(spec) {
+            try await report(.failure, fault, of: pipeline, &memory)
+            try await endAll(reason: fault)
+            return nil
+        }
+        if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
+        if try context.history.read({ try !ServiceJobs.unrunnable(of: key, in: $0).isEmpty }) {
+            let key = key
+            try await context.history.transact(as: .server) { try ServiceJobs.endUnrunnable(of: key, in: $0) }
+        }
+        guard case .run(let job) = try context.history.read({ try TransformLedger.next(of: key, in: $0) }) else {
+            return nil
+        }
+        return job
+    }
+
+    /// Runs a job to its end, to that of its row, or to that of its time.
+    private func carryOut(_ job: JobKey, of pipeline: PipelineRecord, _ memory: inout Memory) async throws {
+        let run = JobRun(context: context, site: site, pipeline: pipeline, key: job)
+        let limit = try PipelineSpec(canonical: pipeline.effectiveSpec).jobTimeout
+        let problem = await withTaskGroup(of: Ending.self) { group in
+            group.addTask {
+                do { try await run.run() } catch { return .ran(error) }
+                return .ran(nil)
+            }
+            group.addTask {
+                await waitForEnd(of: job)
+                return .over
+            }
+            if let limit {
+                group.addTask {
+                    await end(job, after: limit)
+                    return .timeIsUp
+                }
+            }
+            var problem: (any Error)?
+            for await ending in group {
+                if case .ran(let error) = ending { problem = error }
+                // When its time is up the job's row is over soon.
+                if case .timeIsUp = ending { continue }
+                group.cancelAll()
+            }
+            return problem
+        }
+        if let problem { try await judge(problem, of: job) }
+        memory.failures = 0
+    }
+
+    /// Returns when the job is over, for whatever reason, or the task is cancelled.
+    private func waitForEnd(of job: JobKey) async {
+        while true {
+            let generation = context.history.events.generation(repo: EventHub.jobs)
+            let isOver = try? context.history.read { try $0.job(job)?.state.isTerminal ?? true }
+            if isOver == true { return }
+            guard (try? await context.history.events.wait(repo: EventHub.jobs, after: generation)) != nil else {
+                return
+            }
+        }
+    }
+
+    private func end(_ job: JobKey, after seconds: Double) async {
+        let started = (try? context.history.read { try $0.job(job)?.startedAt }) ?? nil
+        let now = context.world.clock.now()
+        let left = seconds - now.seconds(since: started ?? now)
+        guard (try? await context.world.sleep(max(0, left))) != nil else { return }
+        _ = try? await context.history.transact(as: .server) {
+            try TransformLedger.end(job, .killed, reason: " jobtimed out", in: $0)
+        }
+    }
+
+    /// What an error of a run means: nothing for a job that is over, its end where no later try would do.
+    private func judge(_ problem: any Error, of job: JobKey) async throws {
+        if problem is CancellationError { return }
+        guard let error = problem as? SpileError else { throw problem }
+        if error.code == .aborted { return }
+        if error.isTransient { throw error }
+        try await context.history.transact(as: .server) {
+            try TransformLedger.end(job, .failure, reason: "\(error)", in: $0)
+        }
+    }
+
+    private func endAll(reason: String) async throws {
+        let key = key
+        let live = JobFilter(pipeline: key, isLive: true)
+        guard try !context.history.read({ try $0.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).isEmpty })
+        else { return }
+        try await context.history.transact(as: .server) { try $0.killJobs(of: key, reason: reason) }
+    }
+
+    /// Waits after an error that may pass; false where there is nothing to go on for.
+    private func recover(from error: any Error, _ memory: inout Memory) async -> Bool {
+        if Task.isCancelled || context.history.events.hasClosed { return false }
+        memory.failures += 1
+        context.logger.warning(
+            "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+        if let pipeline = try? context.history.read({ try $0.pipeline(key) }) {
+            try? await report(.crashing, "\(error)", of: pipeline, &memory)
+        }
+        let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
+        let pause = context.policy.pause(failures: memory.failures, chance: chance)
+        return (try? await context.world.sleep(pause)) != nil
+    }
+
+    /// Writes the pipeline's state if it is not what was written last.
+    private func report(
+        _ state: PipelineState, _ reason: String, of pipeline: PipelineRecord, _ memory: inout Memory
+    ) async throws {
+        var report = StateReport(version: pipeline.version, state: state, reason: reason)
+        if let known = memory.reported, known.version == report.version, known.state == state, known.reason == reason {
+            return
+        }
+        if state == .running || state == .crashing { report.startedAt = context.world.clock.now() }
+        try await HistoryLedger(history: context.history).report(report, of: key)
+        memory.reported = report
+        context.logs.note("\(state): \(reason)", of: key)
+    }
+}
