@@ -39,6 +39,7 @@ struct Bench: AsyncParsableCommand {
         "engine-commits", "engine-bulk", "engine-files", "engine-append", "engine-trees", "engine-history",
         "engine-garbage", "engine-background", "grpc-commits", "grpc-writers", "grpc-bulk", "grpc-files", "grpc-memory",
         "spouts-together", "spouts-launches", "spouts-service",
+        "jobs-scale", "jobs-stream",
     ]
 
     func run() async throws {
@@ -79,5 +80,7 @@ struct Bench: AsyncParsableCommand {
         try await bench.section("spouts-together") { try await SpoutCommits(bench: $0).run() }
         try await bench.section("spouts-launches") { try await SpoutLaunches(bench: $0).oneAfterAnother() }
         try await bench.section("spouts-service") { try await SpoutLaunches(bench: $0).service() }
+        try await bench.section("jobs-scale") { try await JobScale(bench: $0).run() }
+        try await bench.section("jobs-stream") { try await JobStream(bench: $0).run() }
     }
 }

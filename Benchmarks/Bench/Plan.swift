@@ -34,6 +34,10 @@ struct Plan: Sendable {
     var spoutSeconds = 10.0
     /// Launches of one spout, one after another.
     var launches = 200
+    /// Files that a pipeline reads, of which one changes: each with the first, which is the smallest.
+    var jobTrees = [100, 10_000, 1_000_000]
+    /// Commits that go through two stages of code.
+    var streamedCommits = 10_000
     /// Samples of what takes long: at most so many, whatever `runs` says.
     var longRuns = 3
     /// Longest wait for a quiet machine, in seconds: before one window, and in all.
@@ -67,6 +71,8 @@ struct Plan: Sendable {
         plan.spouts = 3
         plan.spoutSeconds = 0.5
         plan.launches = 6
+        plan.jobTrees = [100, 2_000]
+        plan.streamedCommits = 20
         plan.quietWait = 0
         plan.quietAllowance = 0
         return plan

@@ -1,0 +1,62 @@
+import API
+import Foundation
+import GRPCCore
+
+/// One changed file among many: what the job costs that works on it, by how many files there are.
+///
+/// The code does nothing, so that what is left is the server's own work.
+struct JobScale {
+    let bench: Workbench
+    private var plan: Plan { bench.plan }
+
+    func run() async throws {
+        let server = try ServerProcess(bench, data: try bench.newFolder("server"))
+        let connection = try Connection(port: server.port)
+        var first: Samples?
+        for size in plan.jobTrees {
+            let times = try await oneChange(connection, files: size)
+            var line = Line(
+                name: "jobs: one changed file of \(Table.number(Double(size)))", unit: "ms",
+                limit: first == nil ? nil : "at \(Table.number(Double(plan.jobTrees[0])))",
+                goal: first == nil ? .none : .atMost(1.5), samples: [],
+                remark: "commit acknowledged → its output finished")
+            for time in times {
+                line.samples.append(
+                    Sample(ours: time.ours * 1_000, limit: first.map { $0.median * 1_000 }, foreign: time.foreign))
+            }
+            if first == nil { first = Samples(values: times.map(\.ours)) }
+            bench.add(line)
+        }
+        await connection.close()
+        server.stop()
+    }
+
+    /// A pipeline over `files` files, of which one is changed again and again.
+    private func oneChange(_ connection: Connection, files: Int) async throws -> [(ours: Double, foreign: Double)] {
+        let repo = "scale\(files)"
+        try await connection.makeRepo(repo)
+        let directory = plan.directory
+        try await connection.commit(to: repo) { writer in
+            var messages = Messages()
+            for number in 0..<files {
+                let content = messages.with(UInt64(number)) { Data($0.prefix(16)) }
+                try await writer.write(Connection.file(Names.path(number, directory: directory), content))
+            }
+        }
+        // Each directory is a datum, and so is the file that changes.
+        try await connection.makeTransform("\(repo)-job", of: repo, glob: "/*", ["true"])
+        try await connection.waitForHead(of: "\(repo)-job")
+        var times: [(ours: Double, foreign: Double)] = []
+        for run in 0..<plan.runs + 1 {
+            let (seconds, foreign) = try await bench.window {
+                try await connection.commit(to: repo, "/changing", Data("\(run)".utf8))
+                let watch = Stopwatch()
+                try await connection.waitForHead(of: "\(repo)-job")
+                return watch.seconds
+            }
+            // The first one finds no worker and no cache warm.
+            if run > 0 { times.append((seconds, foreign)) }
+        }
+        return times
+    }
+}
