@@ -17,6 +17,7 @@ final class Assembly: Sendable {
     let jobWatch: JobWatch
     let logs: LogStore
     let triggers: TriggerTimer
+    let ticker: CronTicker
     let urls: URLFetcher
     let phase = ServerPhase()
     private let watch: SpoutWatch
@@ -74,12 +75,17 @@ final class Assembly: Sendable {
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        let ticker = CronTicker(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        self.ticker = ticker
         segments = folder.segments
         self.history = history
         self.logs = logs
         self.supervisor = supervisor
         self.secrets = secrets
-        pipelines = PipelineManager(history: history) { supervisor.changed($0) }
+        pipelines = PipelineManager(history: history) {
+            supervisor.changed($0)
+            ticker.changed($0)
+        }
         jobWatch = JobWatch(
             history: history, changed: { supervisor.changed($0) },
             sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)

@@ -13,6 +13,7 @@ extension PipelineManager {
             pipeline.stopped = false
             try transaction.catalog.put(pipeline)
             let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+            try CronRepos.restore(of: spec, in: transaction)
             try transaction.createBranch(try Self.outputBranch(pipeline), OutputBranch.derivation(of: spec))
             if pipeline.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
         }
@@ -114,6 +115,7 @@ extension PipelineManager {
             _ = try transaction.deleteRepo(key.repo(.user), force: deletion.force)
             _ = try transaction.deleteRepo(key.repo(.spec), force: deletion.force)
         }
+        try CronRepos.remove(of: pipeline, force: deletion.force, in: transaction)
     }
 
     private static func outputBranch(_ pipeline: PipelineRecord) throws -> BranchKey {
