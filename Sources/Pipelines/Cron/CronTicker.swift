@@ -56,12 +56,21 @@ package final class CronTicker: Sendable {
         while true {
             do {
                 var rows = CronRows()
-                for pipeline in try history.read({ try $0.pipelines(in: nil) }) { try rows.put(pipeline) }
+                for pipeline in try history.read({ try $0.pipelines(in: nil) }) { put(pipeline, &rows) }
                 return rows
             } catch {
                 logger.error("cannot read the schedules of pipelines", metadata: ["error": "\(error)"])
                 guard (try? await sleep(1)) != nil else { return nil }
             }
+        }
+    }
+
+    /// A spec that cannot be read will not get better: that pipeline does not tick, the others do.
+    private func put(_ pipeline: PipelineRecord, _ rows: inout CronRows) {
+        do { try rows.put(pipeline) } catch {
+            logger.error(
+                "a pipeline's cron inputs cannot be read",
+                metadata: ["pipeline": "\(pipeline.key)", "error": "\(error)"])
         }
     }
 
@@ -73,10 +82,9 @@ package final class CronTicker: Sendable {
             do {
                 let pipeline = try history.read { try $0.pipeline(key) }
                 rows.remove(key)
-                if let pipeline { try rows.put(pipeline) }
+                if let pipeline { put(pipeline, &rows) }
             } catch {
-                logger.error(
-                    "cannot read a pipeline's schedule", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+                logger.error("cannot read a pipeline", metadata: ["pipeline": "\(key)", "error": "\(error)"])
                 // Its rows stand for what it was, which each tick checks.
                 inbox.withLock { _ = $0.insert(key) }
                 pause = 1
@@ -119,8 +127,11 @@ package final class CronTicker: Sendable {
             let outcome = try await history.transact(as: writer(of: source.pipeline)) {
                 try source.tick(tick, over: position, in: $0)
             }
-            // Whoever changes the pipeline tells so.
-            if outcome == .off { return row.wake = nil }
+            if outcome == .off {
+                // Whoever changes the pipeline tells so.
+                row.wake = nil
+                return
+            }
         }
     }
 
