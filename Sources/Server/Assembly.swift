@@ -19,6 +19,7 @@ final class Assembly: Sendable {
     let jobWatch: JobWatch
     let logs: LogStore
     let triggers: TriggerTimer
+    let ticker: CronTicker
     let urls: URLFetcher
     let phase = ServerPhase()
     private let watch: SpoutWatch
@@ -78,6 +79,8 @@ final class Assembly: Sendable {
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        let ticker = CronTicker(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        self.ticker = ticker
         segments = folder.segments
         self.history = history
         self.logs = logs
@@ -88,6 +91,7 @@ final class Assembly: Sendable {
         pipelines = PipelineManager(history: history) {
             supervisor.changed($0)
             transforms.changed($0)
+            ticker.changed($0)
         }
         jobWatch = JobWatch(
             history: history, changed: { supervisor.changed($0) },

@@ -35,6 +35,8 @@ package func runServer(_ options: ServerOptions) async throws {
             successTerminationBehavior: .ignore),
         .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
         .init(
+            service: CronService(assembly: assembly, executor: executor), successTerminationBehavior: .ignore),
+        .init(
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
             successTerminationBehavior: .ignore),
         .init(service: MemoryService(executor: executor), successTerminationBehavior: .ignore),
@@ -149,6 +151,18 @@ private struct TriggerService: Service {
     let assembly: Assembly
 
     func run() async throws { await cancelWhenGracefulShutdown { await assembly.triggers.run() } }
+}
+
+/// Makes the ticks of cron inputs.
+private struct CronService: Service {
+    let assembly: Assembly
+    let executor: IOExecutor
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskExecutorPreference(executor) { await assembly.ticker.run() }
+        }
+    }
 }
 
 extension HTTP2ServerTransport.Posix {

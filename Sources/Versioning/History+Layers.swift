@@ -83,6 +83,16 @@ extension CatalogReader {
         }
     }
 
+    /// The commit whose files the next write to a branch starts from: its open head, or else the nearest commit that is
+    /// not in error. Nil where there is none, or no such branch.
+    package func writeBasis(of key: BranchKey) throws -> CommitRecord? {
+        guard let head = try repo(key.repo).flatMap({ try branch(repo: $0.id, name: key.name)?.head }) else {
+            return nil
+        }
+        let commit = try knownCommit(head)
+        return commit.isOpen ? commit : try base(from: commit)
+    }
+
     /// What a new commit is laid over.
     fileprivate func ground(over base: CommitRecord?) throws -> Ground {
         Ground(root: try base?.readableRoot ?? .empty, layer: base?.isFinished == false ? CommitLayer() : nil)
@@ -90,6 +100,14 @@ extension CatalogReader {
 }
 
 extension HistoryTransaction {
+    /// Lays changes over the open head of a branch, or makes one finished commit of them, as the end of a ModifyFile
+    /// stream does; returns the commit that holds them. For sets that are not large.
+    func write(_ set: ChangeSet, on key: BranchKey) throws -> CommitKey {
+        let head = try catalog.writeBasis(of: key)
+        if let head, head.isOpen { return try write(set, to: .openCommit(head.key), WriteTerms()) }
+        return try write(set, to: .newCommit(key), WriteTerms())
+    }
+
     fileprivate func write(
         _ set: ChangeSet, to target: Upload.Target, _ terms: WriteTerms
     ) throws -> CommitKey {

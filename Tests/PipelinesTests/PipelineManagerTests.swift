@@ -286,10 +286,6 @@ private final class Scene: Sendable {
             #"{"pipeline": {"name": "a"}, "service": {}, "transform": {"cmd": ["x"]}}"#, .invalidArgument,
             "service pipeline default/a has no input"
         ),
-        (
-            #"{"pipeline": {"name": "a"}, "input": {"cron": {"name": "c", "spec": "@daily"}}}"#, .unimplemented,
-            "cron inputs"
-        ),
         (#"{"pipeline": {"name": "a"}}"#, .invalidArgument, "pipeline default/a has no input"),
         (#"{"transform": {"cmd": ["x"]}}"#, .unknown, "request.Pipeline cannot be nil"),
         (

@@ -17,6 +17,10 @@ package struct InputLeaf: Sendable, Equatable {
     package var isReference: Bool
     /// The schedule whose ticks are the files; nil for what is not a cron input.
     package var schedule: String?
+    /// Whether a tick takes the place of the ones before it.
+    package var isOverwriting = false
+    /// When the schedule begins to count; nil where the spec does not say.
+    package var start: Instant?
     /// What moves its branch; nil for an ordinary branch.
     package var trigger: BranchTrigger?
     /// Whether new commits of its branch start no work.
@@ -153,8 +157,11 @@ private struct Reader {
         let repo = RepoKey(
             project: text(json, "project").map { ProjectKey($0) } ?? pipeline.project,
             name: text(json, "repo") ?? "\(pipeline.name)_\(name)")
-        return InputLeaf(
+        var leaf = InputLeaf(
             name: name, branch: repo.branch(Self.branch), glob: "/*", schedule: text(json, "spec") ?? "")
+        leaf.isOverwriting = json["overwrite"]?.bool ?? false
+        leaf.start = text(json, "start").flatMap(SpecTimestamp.parse)
+        return leaf
     }
 
     /// A member's text; nil if it is empty or not there.

@@ -71,6 +71,9 @@ package enum SpecTimestamp {
             nanoseconds: Int64(days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + nanos)
     }
 
+    /// The whole second in UTC, without decimals: `2024-01-31T12:00:00Z`. Such texts are ordered as their times are.
+    package static func formatSeconds(_ instant: Instant) -> String { format(instant).prefix(19) + "Z" }
+
     /// The time in UTC with nine decimals.
     package static func format(_ instant: Instant) -> String {
         let seconds = Int(instant.seconds)

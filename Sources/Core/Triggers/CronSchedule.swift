@@ -19,6 +19,8 @@ package struct CronSchedule: Sendable, Equatable {
     }
 
     private let kind: Kind
+    /// In the year 2229: from then on a step of the longest kind may lead beyond the last instant there is.
+    private static let lastSecond: Int64 = 8_200_000_000
 
     /// Reads a schedule. Throws `invalidArgument` that names the field and what it takes.
     package init(_ text: String) throws(SpileError) {
@@ -67,9 +69,10 @@ package struct CronSchedule: Sendable, Equatable {
     }
 
     /// The first time it is due after `instant`, a whole second; nil if never (within 28 years, which hold every
-    /// combination of day, month and weekday).
+    /// combination of day, month and weekday), or where the end of what an ``Instant`` can say is near.
     package func next(after instant: Instant) -> Instant? {
-        switch kind {
+        guard instant.seconds <= Self.lastSecond else { return nil }
+        return switch kind {
         case .never: nil
         case .every(let seconds): Instant(seconds: instant.seconds + seconds)
         case .fields(let fields): Self.next(fields, after: instant)

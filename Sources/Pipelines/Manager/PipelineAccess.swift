@@ -22,17 +22,28 @@ enum PipelineAccess {
             if input.kind == .repo { try catalog.add(.repoReader, to: subject, at: input) }
         }
         guard let old else { return }
-        let before = Set(try PipelineSpec(canonical: old.effectiveSpec).inputRepos.map(AccessResource.init))
-        let dropped = before.subtracting(inputs)
+        let before = Set(try PipelineSpec(canonical: old.effectiveSpec).sourceRepos.map(AccessResource.init))
+        let dropped = before.subtracting(try spec.sourceRepos.map(AccessResource.init))
         if !dropped.isEmpty { try transaction.require(.repoRemovePipelineReader, on: output) }
         for input in dropped { try catalog.take(subject, from: input) }
+    }
+
+    /// Lets a pipeline write the ticks of its cron inputs.
+    static func bindTicks(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
+        guard try transaction.catalog.hasAuth() else { return }
+        for repo in Set(try spec.cronLeaves.map(\.branch.repo)) where try transaction.catalog.repo(repo) != nil {
+            let resource = AccessResource(repo)
+            try transaction.require(.repoAddPipelineWriter, on: resource)
+            try transaction.catalog.add(.repoReader, to: Subject(spec.key), at: resource)
+            try transaction.catalog.add(.repoWriter, to: Subject(spec.key), at: resource)
+        }
     }
 
     /// Takes everything from a pipeline that goes.
     static func unbind(_ pipeline: PipelineRecord, in transaction: HistoryTransaction) throws {
         guard try transaction.catalog.hasAuth() else { return }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
-        let repos = try spec.inputRepos + [pipeline.key.repo(.user)]
+        let repos = try spec.sourceRepos + [pipeline.key.repo(.user)]
         for repo in repos { try transaction.catalog.take(Subject(pipeline.key), from: AccessResource(repo)) }
     }
 }
@@ -57,6 +68,7 @@ extension PipelineManager {
                 for input in try spec.inputRepos where input.type != .spec {
                     try transaction.catalog.add(.repoReader, to: subject, at: AccessResource(input))
                 }
+                try PipelineAccess.bindTicks(of: spec, in: transaction)
             }
         }
     }
@@ -77,8 +89,13 @@ extension PipelineManager {
 }
 
 extension PipelineSpec {
-    /// The repos that its inputs name.
+    /// The repos that its inputs name, without those of ticks.
     var inputRepos: [RepoKey] {
         get throws(SpileError) { try inputLeaves.filter { $0.schedule == nil }.map(\.branch.repo) }
+    }
+
+    /// All repos that it reads.
+    var sourceRepos: [RepoKey] {
+        get throws(SpileError) { try inputLeaves.map(\.branch.repo) }
     }
 }

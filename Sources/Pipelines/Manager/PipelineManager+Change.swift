@@ -13,6 +13,7 @@ extension PipelineManager {
             pipeline.stopped = false
             try transaction.catalog.put(pipeline)
             let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+            try CronRepos.restore(of: spec, in: transaction)
             try transaction.createBranch(try Self.outputBranch(pipeline), OutputBranch.derivation(of: spec))
             if pipeline.kind == .spout { try SpoutOutput.closeOpening(of: key, in: transaction) }
             if pipeline.kind == .transform { try OutputBranch.setMeta(of: spec, derives: true, in: transaction) }
@@ -123,6 +124,7 @@ extension PipelineManager {
         if try transaction.catalog.repo(key.repo(.meta)) != nil {
             _ = try transaction.deleteRepo(key.repo(.meta), force: deletion.force)
         }
+        try CronRepos.remove(of: pipeline, force: deletion.force, in: transaction)
     }
 
     private static func outputBranch(_ pipeline: PipelineRecord) throws -> BranchKey {

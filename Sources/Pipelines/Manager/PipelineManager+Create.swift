@@ -79,13 +79,15 @@ extension PipelineManager {
     }
 
     static func create(
-        _ spec: PipelineSpec, _ request: PipelineRequest, in transaction: HistoryTransaction
+        _ plain: PipelineSpec, _ request: PipelineRequest, in transaction: HistoryTransaction
     ) throws {
-        let key = spec.key
+        let key = plain.key
         let old = try transaction.catalog.pipeline(key)
         if old != nil, !request.update { throw SpileError(.alreadyExists, "pipeline \"\(key)\" already exists") }
         if old != nil { try transaction.require(.repoWrite, on: AccessResource(key.repo(.user))) }
-        try spec.checkShape()
+        try plain.checkShape()
+        let spec = try plain.spellingOutCrons(
+            since: old.map { try PipelineSpec(canonical: $0.effectiveSpec) }, now: transaction.now)
         try checkInputs(of: spec, in: transaction)
         if old == nil, try transaction.catalog.repo(key.repo(.user)) != nil {
             throw SpileError.domain(
@@ -100,6 +102,7 @@ extension PipelineManager {
 
         try transaction.killJobs(
             of: key, reason: "all jobs killed because pipeline was updated for user \(killer(transaction.principal))")
+        try CronRepos.make(of: spec, in: transaction)
         try makeRepos(of: spec, in: transaction)
         try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
@@ -166,9 +169,6 @@ extension PipelineManager {
             throw SpileError(.unimplemented, "egress is not implemented yet", remedy: "read the output repo instead")
         }
         if spec.s3Out { throw SpileError(.unimplemented, "s3_out is not implemented yet", remedy: "write to /pfs/out") }
-        if let leaf = try spec.inputLeaves.first(where: { $0.schedule != nil }) {
-            throw SpileError(.unimplemented, "input \(leaf.name): cron inputs are not implemented yet")
-        }
         // What no launch could lay out.
         for leaf in try spec.inputLeaves { try LaidInput.check(name: leaf.name) }
         if let input = spec.input { _ = try DatumPlan(try InputTree(input, of: spec.key)) }

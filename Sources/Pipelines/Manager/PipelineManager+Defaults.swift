@@ -104,7 +104,8 @@ extension PipelineManager {
         let user = try SpecDocument.read(pipeline.userSpec).json
         let spec = try effectiveSpec(of: user, layers).named(pipeline.key)
         let known = try PipelineSpec(canonical: pipeline.effectiveSpec)
-        return spec.json.says(sameAs: known.json) ? nil : spec
+        let full = try spec.spellingOutCrons(since: known, now: pipeline.updatedAt)
+        return full.json.says(sameAs: known.json) ? nil : spec
     }
 
     private static func store(_ change: DefaultsChange, in transaction: HistoryTransaction) throws {

@@ -61,6 +61,10 @@ extension PPSService {
             try await manager.rerun(key, reprocess: request.reprocess, as: call.principal)
             return Google_Protobuf_Empty()
         }
+        routes.unary(Method.RunCron.descriptor) { (request: PpsV2_RunCronRequest, call) in
+            try await manager.runCron(try Self.key(request.hasPipeline, request.pipeline), as: call.principal)
+            return Google_Protobuf_Empty()
+        }
     }
 
     private func registerCreation(in routes: inout Routes) {

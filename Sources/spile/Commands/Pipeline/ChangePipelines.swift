@@ -72,7 +72,12 @@ struct RunCron: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "cron", abstract: "Let a pipeline's clock strike now.",
-            discussion: "  \(Program.name) run cron nightly")
+            discussion: """
+                Makes one tick in each cron input of the pipeline, named by the present time. An @every schedule \
+                counts on from it.
+
+                  \(Program.name) run cron nightly
+                """)
     }
 
     @Argument(help: "The pipeline's name.")
