@@ -52,10 +52,26 @@ final class LineageScene: Sendable {
         return key
     }
 
-    /// The output and the meta repo of a pipeline that reads the branches `master` of some repos.
-    func pipeline(_ name: String, reads inputs: [RepoKey]) async throws -> RepoKey {
+    /// The output and the meta repo of a pipeline that reads the branches `master` of some repos, each under a name.
+    /// With `isKnown`, it has its row, too, and so gets jobs.
+    func pipeline(
+        _ name: String, reads named: [(name: String, repo: RepoKey)], isKnown: Bool
+    ) async throws -> RepoKey {
         let key = RepoKey(name: name)
+        let inputs = named.map(\.repo)
+        let leaves = named.map { #"{"pfs":{"name":"\#($0.name)","repo":"\#($0.repo.name)","glob":"/*"}}"# }
+        let spec = """
+            {"pipeline":{"project":{"name":"default"},"name":"\(name)"},"transform":{"cmd":["true"]},\
+            "input":{"cross":[\(leaves.joined(separator: ","))]}}
+            """
         try await history.transact(as: .server) { transaction in
+            if isKnown {
+                let now = transaction.now
+                try transaction.catalog.put(
+                    PipelineRecord(
+                        key: PipelineKey(name: name), version: 1, specCommit: CommitID(randomHigh: 1, randomLow: 1),
+                        kind: .transform, userSpec: spec, effectiveSpec: spec, createdAt: now, updatedAt: now))
+            }
             for type in [RepoType.user, .meta] {
                 try transaction.createRepo(key.of(type: type), description: "", update: false)
                 var change = BranchChange()
@@ -89,6 +105,15 @@ final class LineageScene: Sendable {
         _ pipeline: RepoKey, _ set: CommitID, _ work: [Work], hasRecords: Bool = true
     ) async throws -> CommitKey {
         let (output, meta) = (pipeline.commit(set), pipeline.of(type: .meta).commit(set))
+        var laid: [(tag: String, path: String)] = []
+        for datum in work where hasRecords {
+            for input in datum.inputs {
+                for path in try await files(input.commit, input.path) {
+                    laid.append(("\(datum.id)", "/pfs/\(datum.id)/\(input.name)\(path)"))
+                }
+            }
+        }
+        let inputs = laid
         try await write(to: output) { upload in
             for datum in work {
                 for (path, text) in datum.outputs { try upload.put(path, text, datum: "\(datum.id)") }
@@ -98,14 +123,22 @@ final class LineageScene: Sendable {
             for datum in work where hasRecords {
                 let tag = "\(datum.id)"
                 try upload.put("/meta/\(tag)/meta", Self.record(datum, of: pipeline, set), datum: tag)
-                for input in datum.inputs {
-                    let path = input.path.hasSuffix("/") ? input.path + "x" : input.path
-                    try upload.put("/pfs/\(tag)/\(input.name)\(path)", "", datum: tag)
-                }
                 for (path, text) in datum.outputs { try upload.put("/pfs/\(tag)/out\(path)", text, datum: tag) }
             }
+            for input in inputs { try upload.put(input.path, "", datum: input.tag) }
         }
         return output
+    }
+
+    /// The file at a path, or those below it; the path itself where the commit is gone.
+    private func files(_ commit: CommitKey, _ path: String) async throws -> [String] {
+        guard let files = try? history.files(CommitHandle(commit)) else { return [path] }
+        var paths: [String] = []
+        try await files.walk(path) {
+            if !$0.isDirectory { paths.append($0.path) }
+            return true
+        }
+        return paths
     }
 
     private func write(to commit: CommitKey, _ body: (Upload) throws -> Void) async throws {

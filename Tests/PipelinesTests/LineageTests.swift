@@ -12,12 +12,13 @@ import Versioning
         let images, params, edges, montage: RepoKey
         let first, settings: CommitKey
 
-        init() async throws {
+        init(isKnown: Bool = true) async throws {
             scene = try LineageScene()
             images = try await scene.repo("images")
             params = try await scene.repo("params")
-            edges = try await scene.pipeline("edges", reads: [images])
-            montage = try await scene.pipeline("montage", reads: [edges, params])
+            edges = try await scene.pipeline("edges", reads: [("in", images)], isKnown: isKnown)
+            montage = try await scene.pipeline(
+                "montage", reads: [("edges", edges), ("params", params)], isKnown: isKnown)
             settings = try await scene.commit(["/p": "1"], to: params)
             first = try await scene.commit(["/a": "A", "/b": "B"], to: images, metadata: ["offset": "7"])
             let set = first.id
@@ -50,8 +51,9 @@ import Versioning
         #expect(told.datums.values.allSatisfy { $0.job.id == chain.first.id && $0.state == "PROCESSED" })
     }
 
-    @Test func forwardGoesTheOtherWay() async throws {
-        let chain = try await Chain()
+    /// Whether it is known still by which names a job's pipeline reads, or not.
+    @Test(arguments: [true, false]) func forwardGoesTheOtherWay(isKnown: Bool) async throws {
+        let chain = try await Chain(isKnown: isKnown)
         let told = try await chain.scene.trace(chain.first, "/a", forward: true)
         #expect(
             told.edges == [
@@ -158,5 +160,36 @@ import Versioning
         let failed = LineageScene.Work(5, [("in", second, "/c")], ["/d/c": "half"], state: "FAILED")
         try await chain.scene.run(chain.edges, second.id, [failed])
         #expect(try await chain.scene.trace(second, "/c", forward: true).edges == [])
+    }
+
+    /// More files than are sought one by one, and datums that read others.
+    @Test(arguments: [1, 5, 20]) func ofManyDatumsThoseAreFoundThatReadTheFiles(traced: Int) async throws {
+        let scene = try LineageScene()
+        let data = try await scene.repo("data")
+        let copies = try await scene.pipeline("copies", reads: [("in", data)], isKnown: true)
+        let first = try await scene.commit(
+            Dictionary(uniqueKeysWithValues: (0..<20).flatMap { [("/x/\($0)", "x"), ("/y/\($0)", "y")] }), to: data)
+        let work = (0..<20).flatMap { number -> [LineageScene.Work] in
+            let folder = number < traced ? "/x" : "/y"
+            return [
+                LineageScene.Work(UInt64(100 + number), [("in", first, "\(folder)/\(number)")], ["/a/\(number)": "a"])
+            ]
+        }
+        let made = try await scene.run(copies, first.id, work)
+        let told = try await scene.trace(first, "/x", forward: true)
+        #expect(told.datums.count == traced)
+        #expect(told.edges.count == 2 * traced)
+        // From there on by single files: a third repo that reads all of them.
+        let last = try await scene.pipeline("last", reads: [("copies", copies)], isKnown: true)
+        let again = try await scene.commit(["/z": "z"], to: data)
+        let more = try await scene.run(copies, again.id, [])
+        let ends = (0..<20).map {
+            LineageScene.Work(UInt64(200 + $0), [("copies", more, "/a/\($0)")], ["/b/\($0)": "b"])
+        }
+        try await scene.run(last, again.id, ends)
+        let whole = try await scene.trace(again, "/x", forward: true)
+        #expect(whole.datums.count == 2 * traced)
+        #expect(whole.files.values.filter { $0.commit.repo == last }.count == traced)
+        #expect(try await scene.trace(made, "/a", forward: true).datums.isEmpty, "nothing read this commit")
     }
 }
