@@ -142,6 +142,7 @@ final class Assembly: Sendable {
             history: history, urls: ContentURLs(key: contentKey), place: httpPlace, host: options.httpHostOfURLs)
         StorageService(history: history, references: references).register(in: &routes)
         LogsService(manager: pipelines, logs: logs, history: history, clock: SystemClock()).register(in: &routes)
+        LineageService(history: history).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
         MaintenanceService(history: history, segments: segments, secretsKey: secretsKey).register(in: &routes)
         let messages = SealedMessages(history: history, sealer: sealer)

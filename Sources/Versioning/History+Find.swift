@@ -66,11 +66,33 @@ extension History {
         try await deliver(.end(last, searched: searched))
     }
 
+    /// The newest commit, of `start` and those before it, that changed the file at `path`, or something below the
+    /// directory whose path ends in `/`: added it, gave it other bytes, or removed it. Nil where none of the newest
+    /// `limit` did. Cost: two short descents a commit, none where nothing changed at all. Blocks.
+    package func lastChange(of path: String, upTo start: CommitRecord, limit: Int) throws -> CommitRecord? {
+        let reading = store.beginReading()
+        defer { withExtendedLifetime(reading) {} }
+        var next: Int64? = start.sequence
+        var base: Root?
+        var left = limit
+        while let sequence = next, left > 0 {
+            let page = try read { try $0.lineage(from: sequence, below: base, limit: min(left, Self.findPage)) }
+            for (commit, base) in page where try differ(base, commit.root, at: path) { return commit }
+            left -= max(page.count, 1)
+            (next, base) = (page.last?.commit.parent, page.last?.base)
+            try Task.checkCancellation()
+        }
+        return nil
+    }
+
     private static let findPage = 64
 
     private func differ(_ base: Root, _ root: Root, at path: String) throws -> Bool {
         if base.digest == root.digest { return false }
-        var difference = store.diff(base, root, from: .first(of: path), upTo: .after(path))
+        let isDirectory = FilePath.endsInSeparator(path)
+        var difference = store.diff(
+            base, root, from: isDirectory ? .first(under: path) : .first(of: path),
+            upTo: isDirectory ? .after(under: path) : .after(path))
         return try difference.next() != nil
     }
 }

@@ -55,6 +55,68 @@ import Testing
                 """)
     }
 
+    @Test func linesOfWorkSayWhichJobAndDatumTheyAreOf() async throws {
+        let store = store()
+        let (job, datum) = (CommitID(randomHigh: 1, randomLow: 2), Digest(words: (1, 2, 3, 4)))
+        let input = LogInput(path: "/a \"b\"", hash: Digest(words: (0, 0, 0, 1)))
+        store.append(
+            LaunchOutput(stream: .standardOutput, line: "x"), worker: "w", of: key, job: job, datum: datum,
+            data: [input])
+        let bytes = try files.read("0000000001.log", in: "default/p", from: 0, limit: 1000)
+        #expect(
+            String(decoding: bytes, as: UTF8.self).contains(
+                """
+                "workerId":"w","jobId":"00000000000040018000000000000002",\
+                "datumId":"0000000000000001000000000000000200000000000000030000000000000004",\
+                "data":[{"path":"/a \\"b\\"","hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="}],"user":true
+                """))
+        var records: [LogRecord] = []
+        try await store.read(LogQuery(pipeline: key, kind: .user)) { records.append($0) }
+        #expect(records.map(\.job) == [job])
+        #expect(records.map(\.datum) == [datum])
+        #expect(records.map(\.data) == [[input]])
+    }
+
+    @Test func aQueryTakesOnlyLinesOfItsJobDatumAndFiles() async throws {
+        let store = store()
+        let jobs = [CommitID(randomHigh: 0, randomLow: 1), CommitID(randomHigh: 0, randomLow: 2)]
+        let datums = [Digest(words: (0, 0, 0, 1)), Digest(words: (0, 0, 0, 255))]
+        for (job, jobName) in zip(jobs, ["j1", "j2"]) {
+            for (datum, name) in zip(datums, ["d1", "d2"]) {
+                store.append(
+                    LaunchOutput(stream: .standardOutput, line: "\(jobName) \(name)"), worker: "w", of: key, job: job,
+                    datum: datum,
+                    data: [LogInput(path: "/\(name)", hash: datum), LogInput(path: "/all/", hash: .zero)])
+            }
+            store.note("\(jobName) note", of: key, job: job)
+        }
+        print(["plain"], to: store)
+        func read(_ query: LogQuery) async throws -> [String] {
+            var lines: [String] = []
+            try await store.read(query) { lines.append($0.message) }
+            return lines
+        }
+        #expect(try await read(LogQuery(pipeline: key, kind: .all, job: jobs[0])) == ["j1 d1", "j1 d2", "j1 note"])
+        #expect(try await read(LogQuery(pipeline: key, kind: .user, datum: datums[1])) == ["j1 d2", "j2 d2"])
+        #expect(try await read(LogQuery(pipeline: key, kind: .all, job: jobs[1], datum: datums[0])) == ["j2 d1"])
+        #expect(try await read(LogQuery(pipeline: key, kind: .all, job: jobs[1], tail: 1)) == ["j2 note"])
+        for filter in [["/d2"], ["\(datums[1])"], ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8="], ["/all/", "/d2"]] {
+            #expect(
+                try await read(LogQuery(pipeline: key, kind: .all, data: filter)) == ["j1 d2", "j2 d2"], "\(filter)")
+        }
+        #expect(try await read(LogQuery(pipeline: key, kind: .all, data: ["/d1", "/d2"])).isEmpty)
+        #expect(try await read(LogQuery(pipeline: key, kind: .all, data: ["/d"])).isEmpty)
+    }
+
+    @Test func aLineNamesSoManyFilesOfItsDatumAtMost() async throws {
+        let store = store()
+        let data = (0..<100).map { LogInput(path: "/\($0)", hash: .zero) }
+        store.append(LaunchOutput(stream: .standardOutput, line: "x"), worker: "w", of: key, data: data)
+        var records: [LogRecord] = []
+        try await store.read(LogQuery(pipeline: key, kind: .user)) { records.append($0) }
+        #expect(records.map(\.data) == [Array(data.prefix(LogRecord.mostInputs))])
+    }
+
     @Test func sinceLeavesOutWhatIsOlder() async throws {
         let store = store()
         print(["old"], to: store)

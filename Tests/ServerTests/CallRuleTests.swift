@@ -17,6 +17,7 @@ import Versioning
         Snapshot_API.Method.descriptors, Pjs_API.Method.descriptors, Proxy_API.Method.descriptors,
         Pachyderm_Worker_Worker.Method.descriptors, VersionpbV2_API.Method.descriptors,
         Grpc_Health_V1_Health.Method.descriptors, Spile_V1_Maintenance.Method.descriptors,
+        Spile_V1_Lineage.Method.descriptors,
     ]
 
     private static func rule(_ method: MethodDescriptor) -> CallRule? {

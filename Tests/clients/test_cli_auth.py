@@ -34,6 +34,18 @@ class TestTheSwitch:
         shell("echo yes | pachctl auth deactivate")
         shell("pachctl list repo")
 
+    def test_lineage_is_for_those_who_may_read_the_repo(self, shell):
+        token = activate(shell)
+        shell("pachctl create repo r; echo x | pachctl put file r@master:/a -f -")
+        robot = shell("pachctl auth get-robot-token -q bob").strip()
+        assert shell("pachctl lineage r@master:/a").startswith("r@")
+        shell("pachctl auth use-auth-token", robot)
+        assert "is not authorized" in shell.fails("pachctl lineage r@master:/a")
+        shell("pachctl auth use-auth-token", token)
+        shell("pachctl auth set repo r repoReader robot:bob")
+        shell("pachctl auth use-auth-token", robot)
+        assert shell("pachctl lineage r@master:/a --forward").startswith("r@")
+
     def test_a_token_that_is_supplied(self, shell):
         shell("pachctl auth activate --supply-root-token", "0123456789abcdef-mine\n")
         assert shell("pachctl auth whoami") == 'You are "pach:root"\n'

@@ -66,6 +66,21 @@ class TestJobs:
     def test_its_output_is_in_the_logs(self, shell):
         shell.follow("pachctl logs -p web --follow", "one")
 
+    def test_so_is_that_of_each_job_and_datum(self, shell):
+        shell("echo two | pachctl put file data@master:/x -f -")
+        new, old = serving(shell, 2)
+        one, two = f"web@{old['job']['id']}", f"web@{new['job']['id']}"
+        shell.follow(f"pachctl logs -j {two} -f", "two")
+        assert shell(f"pachctl logs --job {one}") == "one\n"
+        record = json.loads(shell(f"pachctl logs --job {two} --raw"))
+        assert record["jobId"] == new["job"]["id"] and record["data"][0]["path"] == "/"
+        assert shell(f"pachctl logs -j {one} --datum {record['datumId']}") == "one\n"
+        assert shell(f"pachctl logs -p web --datum {record['datumId']}") == "one\ntwo\n"
+        assert shell(f"pachctl logs -p web --inputs {record['data'][0]['hash']}") == "two\n"
+        assert shell(f"pachctl logs -p web --inputs /,/other") == ""
+        assert "not found" in shell.fails(f"pachctl logs -j web@{'0' * 12}4{'0' * 19}")
+        assert "is not <pipeline>@<job id>" in shell.fails("pachctl logs -j web")
+
     def test_one_that_is_stopped_says_so(self, shell):
         (job,) = serving(shell, 1)
         name = f"web@{job['job']['id']}"

@@ -5,9 +5,10 @@ import sys
 
 import grpc
 import pytest
-from pachyderm_sdk.api import logs, pps
+from pachyderm_sdk.api import logs, pfs, pps
 
-from sdk_tools import INVALID, client, fails  # noqa: F401
+from sdk_tools import DOMAIN, INVALID, NOT_FOUND, client, fails  # noqa: F401
+from test_sdk_services import free_port
 
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 CODE = "import time\nfor n in range(10): print('line', n, flush=True)\ntime.sleep(3600)"
@@ -93,9 +94,81 @@ def test_those_of_a_project_and_what_is_not_offered(client, pipeline):
         admin=logs.AdminLogQuery(master=logs.PipelineLogQuery(pipeline=pipeline.name)))
     assert not set(LINES) & set(texts(ask(client, master)[0]))
     for refused, text in [
-        (logs.LogQuery(user=logs.UserLogQuery(job="a")), "by job or datum"),
         (logs.LogQuery(admin=logs.AdminLogQuery(logql="{}")), "LogQL is not offered"),
         (logs.LogQuery(admin=logs.AdminLogQuery(app="pachd")), "no records of itself"),
     ]:
         fails(lambda: ask(client, refused), UNIMPLEMENTED, "GetLogs", text)
     fails(lambda: ask(client, logs.LogQuery()), INVALID, "query is not set")
+
+
+SERVICE = "import time\nprint(open('/pfs/in/x').read(), flush=True)\ntime.sleep(3600)"
+
+
+@pytest.fixture
+def work(client, fresh):
+    """A service that has run for two commits: its pipeline, and the job of each, oldest first."""
+    repo, pipeline = pfs.Repo.from_uri(fresh("in")), pps.Pipeline(name=fresh("work"))
+    client.pfs.create_repo(repo=repo)
+    branch, jobs = pfs.Branch.from_uri(f"{repo.name}@master"), []
+    for number, word in enumerate(["one", "two"]):
+        with client.pfs.commit(branch=branch) as commit:
+            commit.put_file_from_bytes("/x", word.encode())
+        if number == 0:
+            client.pps.create_pipeline(
+                pipeline=pipeline, transform=pps.Transform(cmd=[sys.executable, "-c", SERVICE]),
+                input=pps.Input(pfs=pps.PfsInput(repo=repo.name, name="in", glob="/*")),
+                service=pps.Service(internal_port=free_port(), external_port=free_port()))
+        lines = client.pps.get_logs(pipeline=pipeline, follow=True)
+        line = next(line for line in lines if line.message == word)
+        jobs.append(line.job_id)
+    yield pipeline, jobs
+    client.pps.delete_pipeline(pipeline=pipeline)
+
+
+def test_lines_of_work_name_their_job_datum_and_files(client, work):
+    pipeline, (old, new) = work
+    assert {old, new} == {info.job.id for info in client.pps.list_job(pipeline=pipeline)}
+    job = pps.Job(pipeline=pipeline, id=new)
+    (line,) = client.pps.get_logs(job=job)
+    assert (line.message, line.job_id, line.user, line.master) == ("two", new, True, False)
+    (file,) = line.data
+    assert file.path == "/x" and len(file.hash) == 32
+    assert len(line.datum_id) == 64
+    words = lambda **more: [line.message for line in client.pps.get_logs(pipeline=pipeline, **more)]  # noqa: E731
+    assert words(datum=pps.Datum(id=line.datum_id)) == ["one", "two"], "the same files' names make the same datum"
+    assert words(datum=pps.Datum(job=job, id=line.datum_id)) == ["two"]
+    assert words(datum=pps.Datum(id="0" * 64)) == []
+    assert words(data_filters=["/x"]) == ["one", "two"]
+    assert words(data_filters=[file.hash.hex()]) == ["two"]
+    assert words(data_filters=["/x", "/y"]) == []
+    one = pps.Job(pipeline=pipeline, id=old)
+    assert [line.message for line in client.pps.get_logs(job=one, master=True) if line.user] == ["one"]
+    fails(lambda: list(client.pps.get_logs(job=pps.Job(id=new))), DOMAIN, "pipeline must be specified for the given job")
+    nothing = pps.Job(pipeline=pipeline, id="0" * 12 + "4" + "0" * 19)
+    fails(lambda: list(client.pps.get_logs(job=nothing)), NOT_FOUND, nothing.id, "not found")
+
+
+def test_the_newer_service_asks_by_job_and_datum(client, work):
+    pipeline, (old, new) = work
+    (line,) = client.pps.get_logs(job=pps.Job(pipeline=pipeline, id=new))
+    named = logs.PipelineLogQuery(pipeline=pipeline.name)
+    datum = line.datum_id
+
+    def words(**question):
+        found, _ = ask(client, logs.LogQuery(user=logs.UserLogQuery(**question)))
+        assert all(message.pps_log_message.job_id in (old, new) for message in found)
+        return texts(found)
+
+    assert words(job=old) == ["one"]
+    assert words(pipeline_job=logs.PipelineJobLogQuery(pipeline=named, job=new)) == ["two"]
+    assert words(datum=datum) == ["one", "two"]
+    assert words(pipeline_datum=logs.PipelineDatumLogQuery(pipeline=named, datum=datum)) == ["one", "two"]
+    assert words(job_datum=logs.JobDatumLogQuery(job=old, datum=datum)) == ["one"]
+    missing = "0" * 12 + "4" + "0" * 19
+    for question, code in [
+        (dict(job=missing), NOT_FOUND),
+        (dict(pipeline_job=logs.PipelineJobLogQuery(pipeline=named, job=missing)), NOT_FOUND),
+        (dict(job="a"), INVALID),
+        (dict(datum="a"), INVALID),
+    ]:
+        fails(lambda: words(**question), code)

@@ -12,18 +12,40 @@ package struct LogQuery: Sendable {
 
     package var pipeline: PipelineKey
     package var kind: Kind
+    /// Only records of this job.
+    package var job: CommitID?
+    /// Only records of this datum.
+    package var datum: Digest?
+    /// Only records of datums that have a file for each of these: its path, or its hash in hexadecimal or base64.
+    package var data: [String]
     /// How far back, in seconds; 0 stands for a day.
     package var since: Double
     /// Only the last so many of what there is at the start; nil for all.
     package var tail: Int?
     package var follow: Bool
 
-    package init(pipeline: PipelineKey, kind: Kind, since: Double = 0, tail: Int? = nil, follow: Bool = false) {
+    package init(
+        pipeline: PipelineKey, kind: Kind, job: CommitID? = nil, datum: Digest? = nil, data: [String] = [],
+        since: Double = 0, tail: Int? = nil, follow: Bool = false
+    ) {
         self.pipeline = pipeline
         self.kind = kind
+        self.job = job
+        self.datum = datum
+        self.data = data
         self.since = since
         self.tail = tail
         self.follow = follow
+    }
+
+    func holds(_ record: LogRecord) -> Bool {
+        switch kind {
+        case .user where record.isServer, .server where !record.isServer: return false
+        default: break
+        }
+        if let job, record.job != job { return false }
+        if let datum, record.datum != datum { return false }
+        return data.allSatisfy { text in record.data.contains { $0.isNamed(by: text) } }
     }
 }
 
@@ -109,10 +131,6 @@ struct LogReader {
         guard let instant = LogRecord.instant(ofLine: line), instant >= start, let record = LogRecord(line: line) else {
             return nil
         }
-        switch query.kind {
-        case .user: return record.isServer ? nil : record
-        case .server: return record.isServer ? record : nil
-        case .all: return record
-        }
+        return query.holds(record) ? record : nil
     }
 }

@@ -36,16 +36,25 @@ package final class LogStore: Sendable {
     }
 
     /// Writes a line that a launch's code printed. Any thread may call; lines of one thread keep their order.
-    package func append(_ output: LaunchOutput, worker: String, of pipeline: PipelineKey) {
+    ///
+    /// `job` and `datum` say what the code was run for; `data` are that datum's files (``Datum/logInputs``).
+    package func append(
+        _ output: LaunchOutput, worker: String, of pipeline: PipelineKey, job: CommitID? = nil, datum: Digest? = nil,
+        data: [LogInput] = []
+    ) {
         log(of: pipeline).append(
             LogRecord(
                 instant: clock.now(), message: output.line, worker: worker, isServer: false,
-                stream: output.stream.rawValue))
+                stream: output.stream.rawValue, job: job, datum: datum, data: data))
     }
 
-    /// Writes a line of the server's own about a pipeline.
-    package func note(_ message: String, worker: String = "", of pipeline: PipelineKey) {
-        log(of: pipeline).append(LogRecord(instant: clock.now(), message: message, worker: worker, isServer: true))
+    /// Writes a line of the server's own about a pipeline, a job of it, or a datum of that job.
+    package func note(
+        _ message: String, worker: String = "", of pipeline: PipelineKey, job: CommitID? = nil, datum: Digest? = nil
+    ) {
+        log(of: pipeline).append(
+            LogRecord(
+                instant: clock.now(), message: message, worker: worker, isServer: true, job: job, datum: datum))
     }
 
     /// Forgets all that a pipeline printed; readers that follow it end.

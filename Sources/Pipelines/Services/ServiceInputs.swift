@@ -14,12 +14,19 @@ package protocol ServiceInputs: Sendable {
 package struct ServiceInput: Sendable {
     /// Tell the code of its datum (`pps.md` §6.3).
     package var variables: [String: String]
+    /// What its lines are kept under.
+    package var datum: Digest?
+    package var data: [LogInput]
     private let inputs: [LaidInput]
     private let folder: String
 
     /// `folder` is where the files are laid out; it must not exist.
-    package init(variables: [String: String], inputs: [LaidInput], folder: String) {
+    package init(
+        variables: [String: String], datum: Digest? = nil, data: [LogInput] = [], inputs: [LaidInput], folder: String
+    ) {
         self.variables = variables
+        self.datum = datum
+        self.data = data
         self.inputs = inputs
         self.folder = folder
     }
@@ -76,8 +83,8 @@ package struct HistoryInputs: ServiceInputs {
                 remedy: "let the globs match one path each: \"/\" is the whole commit")
         }
         return ServiceInput(
-            variables: found[0].variables(commits: commits.map { $0?.key.id }, output: job),
-            inputs: found[0].files.compactMap { Self.laid($0, files) },
+            variables: found[0].variables(commits: commits.map { $0?.key.id }, output: job), datum: found[0].id,
+            data: found[0].logInputs, inputs: found[0].files.compactMap { Self.laid($0, files) },
             folder: "\(root)/\(Hex.encode(randomness.next().bytes))")
     }
 

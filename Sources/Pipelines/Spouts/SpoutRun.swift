@@ -55,10 +55,11 @@ struct SpoutRun: Sendable {
         plan.inputVariables = input?.variables ?? [:]
         plan.secrets = try supervisor.secrets.open(plan.spec.transform?.secrets ?? [])
         let worker = LaunchPlan.worker(pipeline, epoch: epoch)
-        let (logs, key) = (supervisor.logs, key)
+        let (logs, key, job) = (supervisor.logs, key, job)
+        let (datum, data) = (input?.datum, input?.data ?? [])
         var order = plan.order { output in
             tail.append(output.line)
-            logs.append(output, worker: worker, of: key)
+            logs.append(output, worker: worker, of: key, job: job, datum: datum, data: data)
         }
         order.image?.registryConfig = try supervisor.secrets.registryConfig(plan.spec.imagePullSecrets)
         noteUnmounted(order, worker: worker)

@@ -166,6 +166,7 @@ enum CallRules {
         ("proxy.API", .open, "Listen"),
         // Of the original's workers alone; here they say that they are not offered.
         ("pachyderm.worker.Worker", .open, "Cancel NextDatum Status"),
+        ("spile.v1.Lineage", .anyone, "Trace"),
         ("spile.v1.Maintenance", .entrusted(.clusterSnapshotter), "Check CollectGarbage Snapshot"),
     ]
 }

@@ -191,11 +191,28 @@ extension PPSService {
         let pipeline = try manager.inspect(
             project: ProjectKey(message.project), name: message.name, as: call.principal)
         try manager.checkLogReader(call.principal, of: pipeline)
-        let isOfWork = request.hasDatum && !request.datum.id.isEmpty || !request.dataFilters.isEmpty
-        if isOfWork || request.hasJob && !["", "spout"].contains(request.job.id) { return nil }
-        let since = Double(request.since.seconds) + Double(request.since.nanos) / 1e9
-        return LogQuery(
-            pipeline: pipeline.key, kind: request.master ? .all : .user, since: request.hasSince ? since : 0,
+        var query = LogQuery(
+            pipeline: pipeline.key, kind: request.master ? .all : .user, data: request.dataFilters,
+            since: request.hasSince ? Double(request.since.seconds) + Double(request.since.nanos) / 1e9 : 0,
             tail: request.tail > 0 ? Int(clamping: request.tail) : nil, follow: request.follow)
+        if request.hasDatum, !request.datum.id.isEmpty {
+            guard let datum = Digest(text: request.datum.id) else { return nil }
+            query.datum = datum
+        }
+        let job = request.job.id.isEmpty ? request.datum.job.id : request.job.id
+        if !["", "spout"].contains(job) { try restrict(&query, to: job) }
+        return query
+    }
+
+    /// To one job's lines, by default from an hour before it was made.
+    private func restrict(_ query: inout LogQuery, to id: String) throws {
+        let pipeline = query.pipeline
+        guard let id = CommitID(id), let job = try history.read({ try $0.job(JobKey(pipeline: pipeline, id: id)) })
+        else {
+            throw SpileError.notFound(
+                "job \"\(pipeline)@\(id)\" not found", remedy: "list job shows the ids that there are")
+        }
+        query.job = id
+        if query.since == 0 { query.since = clock.now().seconds(since: job.createdAt) + 3600 }
     }
 }

@@ -1,5 +1,6 @@
 import API
 import Core
+import Foundation
 import Pipelines
 import SwiftProtobuf
 
@@ -93,6 +94,14 @@ extension LogRecord {
             $0.workerID = worker
             $0.ts = instant.message
             $0.message = message
+            if let job { $0.jobID = "\(job)" }
+            if let datum { $0.datumID = "\(datum)" }
+            $0.data = data.map { input in
+                .with {
+                    $0.path = input.path
+                    $0.hash = Data(input.hash.bytes)
+                }
+            }
             $0.user = !isServer
             $0.master = isServer || isMaster
         }

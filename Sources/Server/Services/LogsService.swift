@@ -8,7 +8,7 @@ import Versioning
 /// `logs.API`: what pipelines' code printed and what the server wrote about it, by time (`clients.md` §3.6).
 ///
 /// Served from the server's own records: by pipeline, or for all pipelines of a project, one after the other in the
-/// order of their names. Records say of no job or datum what they belong to, and there is no query language.
+/// order of their names; of those, only the lines of a job or a datum. There is no query language.
 struct LogsService: Sendable {
     let manager: PipelineManager
     let logs: LogStore
@@ -17,8 +17,9 @@ struct LogsService: Sendable {
 
     func register(in routes: inout Routes) {
         routes.serverStream(Logs_API.Method.GetLogs.descriptor) { (request: Logs_GetLogsRequest, call, writer) in
-            let sources = try sources(of: request.query, call)
-            let selection = try LogSelection(request, now: clock.now())
+            let sources = try LogSources(manager: manager, history: history, principal: call.principal)
+                .find(request.query)
+            let selection = try LogSelection(request, now: clock.now(), first: sources.lazy.compactMap(\.first).min())
             if selection.isReversed {
                 try await backward(sources, selection, request, writer)
             } else {
@@ -27,63 +28,11 @@ struct LogsService: Sendable {
         }
     }
 
-    /// A pipeline's log, and which records of it are asked for.
-    private struct Source {
-        var pipeline: PipelineKey
-        var kind: LogQuery.Kind
-    }
-
-    private func sources(of query: Logs_LogQuery, _ call: Call) throws -> [Source] {
-        switch query.queryType {
-        case .user(let user): return try sources(of: user, call)
-        case .admin(let admin):
-            try history.read { try $0.require([.clusterGetLokiLogs], on: .cluster, by: call.principal) }
-            switch admin.adminType {
-            case .user(let user): return try sources(of: user, call)
-            case .master(let message): return [Source(pipeline: try pipeline(message, call), kind: .server)]
-            case .logql:
-                throw SpileError(
-                    .unimplemented, "GetLogs: LogQL is not offered", remedy: "ask for a project's or a pipeline's logs")
-            case .pod, .podContainer, .app, .storage:
-                throw SpileError(
-                    .unimplemented, "GetLogs: the server keeps no records of itself", remedy: "read its standard error")
-            case nil: throw SpileError.invalid("query.admin names nothing", remedy: "set one of its fields")
-            }
-        case nil: throw SpileError.invalid("query is not set", remedy: "set query.user or query.admin")
-        }
-    }
-
-    private func sources(of user: Logs_UserLogQuery, _ call: Call) throws -> [Source] {
-        switch user.userType {
-        case .pipeline(let message): return [Source(pipeline: try pipeline(message, call), kind: .all)]
-        case .project(let name):
-            let listing = PipelineManager.Listing(projects: [ProjectKey(name)])
-            return try manager.list(listing, as: call.principal).sorted { $0.key < $1.key }.compactMap { pipeline in
-                do { try manager.checkLogReader(call.principal, of: pipeline) } catch let error as SpileError
-                where error.code == .permissionDenied { return nil }
-                return Source(pipeline: pipeline.key, kind: .all)
-            }
-        case .job, .pipelineJob, .datum, .jobDatum, .pipelineDatum:
-            throw SpileError(
-                .unimplemented, "GetLogs: logs by job or datum are not offered",
-                remedy: "ask for those of the pipeline")
-        case nil: throw SpileError.invalid("query.user names nothing", remedy: "set one of its fields")
-        }
-    }
-
-    private func pipeline(_ message: Logs_PipelineLogQuery, _ call: Call) throws -> PipelineKey {
-        guard !message.pipeline.isEmpty else { throw SpileError.invalid("the query names no pipeline") }
-        let pipeline = try manager.inspect(
-            project: ProjectKey(message.project), name: message.pipeline, as: call.principal)
-        try manager.checkLogReader(call.principal, of: pipeline)
-        return pipeline.key
-    }
-
     /// Ends a walk over records that has given enough.
     private struct Enough: Error {}
 
     private func forward(
-        _ sources: [Source], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
+        _ sources: [LogSource], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
         _ writer: RPCWriter<Logs_GetLogsResponse>
     ) async throws {
         var page = LogPage(selection)
@@ -91,9 +40,7 @@ struct LogsService: Sendable {
             for source in sources {
                 // Only the last of several can be followed: the walk of the others would never end.
                 let isFollowed = request.tail && source.pipeline == sources.last?.pipeline
-                let query = LogQuery(
-                    pipeline: source.pipeline, kind: selection.kind(source.kind), since: selection.since,
-                    follow: isFollowed)
+                let query = source.query(selection, follow: isFollowed)
                 try await logs.read(query) { record in
                     guard page.takes(record) else { return }
                     try await writer.write(.with { $0.log = record.answer(of: source.pipeline) })
@@ -106,15 +53,13 @@ struct LogsService: Sendable {
 
     /// From the newest on: the last records are kept until all are read, at most ``LogSelection/mostKept``.
     private func backward(
-        _ sources: [Source], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
+        _ sources: [LogSource], _ selection: LogSelection, _ request: Logs_GetLogsRequest,
         _ writer: RPCWriter<Logs_GetLogsResponse>
     ) async throws {
         var page = LogPage(selection)
         for source in sources.reversed() {
             var kept: [LogRecord] = []
-            let query = LogQuery(
-                pipeline: source.pipeline, kind: selection.kind(source.kind), since: selection.since)
-            try await logs.read(query) { record in
+            try await logs.read(source.query(selection)) { record in
                 guard selection.holds(record) else { return }
                 kept.append(record)
                 if kept.count > 2 * selection.kept { kept.removeFirst(kept.count - selection.kept) }
@@ -154,13 +99,14 @@ struct LogSelection {
 
     private static let day = 86_400.0
 
-    init(_ request: Logs_GetLogsRequest, now: Instant) throws {
+    /// `first`: the oldest record that there can be; nil where that is not known.
+    init(_ request: Logs_GetLogsRequest, now: Instant, first: Instant?) throws {
         let filter = request.filter
         let range = filter.timeRange
         let from = range.hasFrom ? Instant(range.from) : nil
         let until = range.hasUntil ? Instant(range.until) : nil
         isReversed = if let from, let until { from > until } else { false }
-        oldest = (isReversed ? until : from) ?? now.adding(seconds: -Self.day)
+        oldest = (isReversed ? until : from) ?? first ?? now.adding(seconds: -Self.day)
         newest = isReversed ? from : until
         // A little more than that: records are looked at one by one.
         since = max(1, now.seconds(since: oldest) + 1)

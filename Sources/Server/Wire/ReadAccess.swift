@@ -55,6 +55,9 @@ extension PfsV2_Commit {
     fileprivate var home: PfsV2_Repo { hasRepo && !repo.name.isEmpty ? repo : branch.repo }
 }
 
+extension Spile_V1_TraceRequest: ReadsRepos {
+    var readRepos: [PfsV2_Repo?] { [file.commit.home] }
+}
 extension PfsV2_InspectRepoRequest: ReadsRepos {
     var readRepos: [PfsV2_Repo?] { [repo] }
     var readPermissions: [Permission] { [] }

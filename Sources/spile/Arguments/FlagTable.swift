@@ -114,6 +114,8 @@ enum FlagTable {
         ("run cron", "P"),
         ("validate pipeline", "file:f= P"),
         ("check status", "raw P AP"),
+        ("draw pipeline", "commit:c= box-width= edge-height= P"),
+        ("lineage", "forward depth= limit= raw P"),
         ("list job", "pipeline:p= input:i= expand:x history= state= RO FT P AP"),
         ("inspect job", "RO FT P"),
         ("wait job", "RO FT P"),

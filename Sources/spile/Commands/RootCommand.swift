@@ -21,7 +21,7 @@ struct RootCommand: AsyncParsableCommand {
                 CopyVerb.self, DiffVerb.self, GlobVerb.self, FindVerb.self, StartVerb.self, FinishVerb.self,
                 StopVerb.self, WaitVerb.self, SubscribeVerb.self, SquashVerb.self, RerunVerb.self, RunVerb.self,
                 ValidateVerb.self, EditVerb.self, CheckVerb.self, NextVerb.self, RestartVerb.self, ResumeVerb.self,
-                AuthCommand.self, LogsCommand.self, PositionCommand.self,
+                AuthCommand.self, LogsCommand.self, PositionCommand.self, DrawVerb.self, LineageCommand.self,
                 FsckCommand.self, GarbageCommand.self, SnapshotCommand.self, RestoreCommand.self,
             ])
     }

@@ -24,6 +24,7 @@ struct Session: Sendable {
     var auth: AuthV2_API.Client<Transport> { .init(wrapping: client) }
     var identity: IdentityV2_API.Client<Transport> { .init(wrapping: client) }
     var metadata: Metadata_API.Client<Transport> { .init(wrapping: client) }
+    var lineage: Spile_V1_Lineage.Client<Transport> { .init(wrapping: client) }
     var maintenance: Spile_V1_Maintenance.Client<Transport> { .init(wrapping: client) }
     var transactions: TransactionV2_API.Client<Transport> { .init(wrapping: client) }
 
