@@ -30,7 +30,7 @@ struct DatumRun: Sendable {
             outcome.reason = fault
             job.context.logs.note(
                 "datum \(datum.id): try \(attempt) of \(job.spec.datumTries) failed: \(fault)", worker: name,
-                of: job.pipeline.key)
+                of: job.pipeline.key, job: job.record.key.id, datum: datum.id)
             if outcome.state == .recovered { break }
         }
         var record = record(of: datum, index: index)
@@ -59,7 +59,7 @@ struct DatumRun: Sendable {
         _ datum: Datum, _ inputs: [LaidInput], _ variables: [String: String], _ outcome: inout Outcome,
         into output: JobOutput
     ) async throws -> String? {
-        var order = job.order(variables: variables, datum: datum.id, worker: name)
+        var order = job.order(variables: variables, datum: datum, worker: name)
         let began = job.context.world.clock.now()
         let folder = try await PfsFolder.lay(
             inputs, variables: order.environment, at: job.context.freshFolder(),

@@ -40,7 +40,8 @@ struct JobRun: Sendable {
         let counts = result.counts
         context.logs.note(
             "job \(key.id): \(counts.total) datums, \(counts.processed) processed, \(counts.skipped) skipped, "
-                + "\(counts.failed) failed, \(counts.recovered) recovered", worker: job.worker, of: pipeline.key)
+                + "\(counts.failed) failed, \(counts.recovered) recovered",
+            worker: job.worker, of: pipeline.key, job: key.id)
     }
 
     private func begin() async throws -> (TransformJob, JobPlan) {

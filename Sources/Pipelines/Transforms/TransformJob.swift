@@ -28,11 +28,13 @@ struct TransformJob: Sendable {
     }
 
     /// The run of the code for a datum.
-    func order(variables: [String: String], datum: Digest, worker: String) -> LaunchOrder {
+    func order(variables: [String: String], datum: Datum, worker: String) -> LaunchOrder {
         var plan = plan
         plan.inputVariables = variables.merging(jobVariables) { $1 }
-        let (logs, key) = (context.logs, pipeline.key)
-        var order = plan.order { logs.append($0, worker: worker, of: key) }
+        let (logs, key, id, data) = (context.logs, record.key, datum.id, datum.logInputs)
+        var order = plan.order {
+            logs.append($0, worker: worker, of: key.pipeline, job: key.id, datum: id, data: data)
+        }
         order.image?.registryConfig = context.registryConfig
         order.run = context.freshRun()
         return order
