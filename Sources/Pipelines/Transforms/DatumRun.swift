@@ -44,12 +44,8 @@ struct DatumRun: Sendable {
     private func record(of datum: Datum, index: Int64) -> DatumRecord {
         DatumRecord(
             id: datum.id, job: job.record.key,
-            inputs: datum.files.map { file in
-                let leaf = file.input.leaf
-                return DatumRecord.Input(
-                    name: leaf.name, branch: leaf.branch, commit: job.commits[file.input.index] ?? job.record.key.id,
-                    path: file.path, digest: file.digest, size: file.size, joinOn: file.joinKey,
-                    groupBy: file.groupKey, isOuter: leaf.isOuter, isLazy: leaf.isLazy, emptyFiles: leaf.emptyFiles)
+            inputs: datum.files.map {
+                DatumRecord.Input($0, commit: job.commits[$0.input.index] ?? job.record.key.id)
             },
             hash: datum.hash(salt: job.pipeline.salt), index: index)
     }
@@ -140,7 +136,8 @@ struct DatumRun: Sendable {
 
     private func note(_ datum: Datum, _ handle: LaunchHandle) {
         let active = JobProgress.Active(
-            worker: name, datum: datum.id, files: datum.files, since: job.context.world.clock.now(), handle: handle)
+            worker: name, datum: datum.id, files: datum.files, commits: job.commits,
+            since: job.context.world.clock.now(), handle: handle)
         job.context.progress.change(job.record.key) { $0.active[worker] = active }
     }
 
