@@ -190,6 +190,11 @@ class TestAJobThatRuns:
         assert f"/pfs/data{data.path}" == at_first and len(data.hash) == 32
         assert worker.datum_status.is_set("started")
         assert copies.states(second) == {"/a": "SKIPPED", data.path: "STARTING"}
+        every = ids(copies.datums(second))
+        assert every == sorted(every) and ids(copies.datums(second, number=2, reverse=True)) == every[::-1]
+        for place, one in enumerate(every):
+            assert ids(copies.datums(second, pagination_marker=one)) == every[place + 1:]
+            assert ids(copies.datums(second, number=2, reverse=True, pagination_marker=one)) == every[:place][::-1]
         (starting,) = copies.datums(second, STATE.STARTING)
         assert client.pps.inspect_datum(datum=starting.datum) == starting
         assert starting.data[0].file.commit.id == second.id

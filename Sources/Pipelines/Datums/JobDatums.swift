@@ -31,8 +31,11 @@ package struct JobDatums: Sendable {
         }
         job = key
         self.meta = meta.key
-        records = DatumRecords(try history.files(CommitHandle(meta.key)))
-        active = meta.isOpen ? (progress[key]?.active ?? [:]).values.sorted { $0.datum < $1.datum } : []
+        // Looked at before the commit: where that is open still, what was being worked on is not in it.
+        let live = progress[key]?.active ?? [:]
+        let files = try history.files(CommitHandle(meta.key))
+        records = DatumRecords(files)
+        active = files.commit.isOpen ? live.values.sorted { $0.datum < $1.datum } : []
     }
 
     /// A datum by the text of its id. Throws `datum … not found in job …`.
