@@ -153,11 +153,12 @@ struct DatumRun: Sendable {
                 await context.launcher.stop(handle, grace: 0)
                 return nil
             }
-            let first = try await group.next() ?? .unknown
+            var endings = [try await group.next() ?? nil]
             group.cancelAll()
-            // The run is over in either case.
-            try await group.waitForAll()
-            return first
+            // The run is over in either case, and each may have come first.
+            for try await ending in group { endings.append(ending) }
+            let exited = endings.first { if case .exited? = $0 { true } else { false } }
+            return exited ?? (endings.contains(nil) ? nil : endings[0])
         }
     }
 }

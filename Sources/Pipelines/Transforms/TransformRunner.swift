@@ -8,17 +8,19 @@ struct TransformRunner: Sendable {
     let site: LaunchSite
     let key: PipelineKey
 
-    /// What the catalog was told last, and what went wrong in a row.
+    /// What went wrong in a row, and whose state was reported.
     private struct Memory {
-        var reported: StateReport?
         var failures: Int64 = 0
+        /// The spec commit of the version: no other pipeline has it, one of the same name neither.
+        var reported: CommitID?
     }
 
     private enum Ending: Sendable {
         case ran((any Error)?)
         /// The job's row is over.
         case over
-        case timeIsUp
+        /// Its time is over; with what kept it from being ended.
+        case timeIsUp((any Error)?)
     }
 
     /// Returns when the pipeline is gone or is no transform any more, or the task is cancelled.
@@ -80,15 +82,19 @@ struct TransformRunner: Sendable {
             }
             if let limit {
                 group.addTask {
-                    await end(job, after: limit)
-                    return .timeIsUp
+                    do { try await end(job, after: limit) } catch { return .timeIsUp(error) }
+                    return .timeIsUp(nil)
                 }
             }
             var problem: (any Error)?
             for await ending in group {
-                if case .ran(let error) = ending { problem = error }
-                // When its time is up the job's row is over soon.
-                if case .timeIsUp = ending { continue }
+                switch ending {
+                case .ran(let error): problem = problem ?? error
+                case .over: break
+                // The job's row is over then.
+                case .timeIsUp(nil): continue
+                case .timeIsUp(let error): problem = error
+                }
                 group.cancelAll()
             }
             return problem
@@ -109,12 +115,12 @@ struct TransformRunner: Sendable {
         }
     }
 
-    private func end(_ job: JobKey, after seconds: Double) async {
-        let started = (try? context.history.read { try $0.job(job)?.startedAt }) ?? nil
+    private func end(_ job: JobKey, after seconds: Double) async throws {
+        let started = try context.history.read { try $0.job(job)?.startedAt }
         let now = context.world.clock.now()
         let left = seconds - now.seconds(since: started ?? now)
         guard (try? await context.world.sleep(max(0, left))) != nil else { return }
-        _ = try? await context.history.transact(as: .server) {
+        try await context.history.transact(as: .server) {
             try TransformLedger.end(job, .killed, reason: " jobtimed out", in: $0)
         }
     }
@@ -144,25 +150,59 @@ struct TransformRunner: Sendable {
         memory.failures += 1
         context.logger.warning(
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
-        if let pipeline = try? context.history.read({ try $0.pipeline(key) }) {
-            try? await report(.crashing, "\(error)", of: pipeline, &memory)
-        }
+        let pipeline = try? context.history.read { try $0.pipeline(key) }
+        if let pipeline { try? await report(.crashing, "\(error)", of: pipeline, &memory) }
         let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
         let pause = context.policy.pause(failures: memory.failures, chance: chance)
-        return (try? await context.world.sleep(pause)) != nil
+        // What is changed may be the remedy, and is not kept waiting.
+        if await rest(pause, while: pipeline) == .changed { memory.failures = 0 }
+        return !Task.isCancelled
     }
 
-    /// Writes the pipeline's state if it is not what was written last.
+    private enum Rest: Sendable { case ended, changed }
+
+    /// Returns after so many seconds, when the pipeline is no longer what it was, or when the task is cancelled.
+    private func rest(_ seconds: Double, while pipeline: PipelineRecord?) async -> Rest {
+        await withTaskGroup(of: Rest.self) { group in
+            group.addTask {
+                try? await context.world.sleep(seconds)
+                return .ended
+            }
+            if let pipeline {
+                group.addTask {
+                    await waitForChange(of: pipeline)
+                    return .changed
+                }
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? .ended
+        }
+    }
+
+    /// Returns when another version is in force, or the pipeline was stopped or deleted, or the task is cancelled.
+    private func waitForChange(of pipeline: PipelineRecord) async {
+        while true {
+            let generation = context.history.events.generation(repo: EventHub.jobs)
+            let isSame = try? context.history.read { catalog in
+                let now = try catalog.pipeline(key)
+                return now?.specCommit == pipeline.specCommit && now?.stopped == pipeline.stopped
+            }
+            if isSame == false { return }
+            guard (try? await context.history.events.wait(repo: EventHub.jobs, after: generation)) != nil else {
+                return
+            }
+        }
+    }
+
+    /// Writes the pipeline's state unless it stands there.
     private func report(
         _ state: PipelineState, _ reason: String, of pipeline: PipelineRecord, _ memory: inout Memory
     ) async throws {
+        if memory.reported == pipeline.specCommit, pipeline.state == state, pipeline.reason == reason { return }
         var report = StateReport(version: pipeline.version, state: state, reason: reason)
-        if let known = memory.reported, known.version == report.version, known.state == state, known.reason == reason {
-            return
-        }
         if state == .running || state == .crashing { report.startedAt = context.world.clock.now() }
         try await HistoryLedger(history: context.history).report(report, of: key)
-        memory.reported = report
+        memory.reported = pipeline.specCommit
         context.logs.note("\(state): \(reason)", of: key)
     }
 }
