@@ -57,14 +57,21 @@ struct TransformRunner: Sendable {
             return nil
         }
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
-        if try context.history.read({ try !ServiceJobs.unrunnable(of: key, in: $0).isEmpty }) {
-            let key = key
-            try await context.history.transact(as: .server) { try ServiceJobs.endUnrunnable(of: key, in: $0) }
+        return try await next()
+    }
+
+    /// The job to be run now. Those before it that can never run are ended.
+    private func next() async throws -> JobKey? {
+        while true {
+            switch try context.history.read({ try TransformLedger.next(of: key, in: $0) }) {
+            case .run(let job): return job
+            case .wait: return nil
+            case .giveUp(let job, let repos):
+                try await context.history.transact(as: .server) {
+                    try TransformLedger.end(job, .unrunnable, reason: ServiceJobs.reason(repos), in: $0)
+                }
+            }
         }
-        guard case .run(let job) = try context.history.read({ try TransformLedger.next(of: key, in: $0) }) else {
-            return nil
-        }
-        return job
     }
 
     /// Runs a job to its end, to that of its row, or to that of its time.

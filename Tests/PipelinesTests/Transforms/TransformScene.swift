@@ -16,6 +16,7 @@ final class TransformScene: Sendable {
     let manager: PipelineManager
     let jobs: Jobs
     let launcher = ScriptedLauncher()
+    let progress = JobProgress()
     let time = ScriptedTime()
     let logs: LogStore
     let user = Principal.user("")
@@ -36,7 +37,7 @@ final class TransformScene: Sendable {
             store: Store(objects: MemoryObjectStore(), options: options), clock: time, randomness: randomness,
             logger: Self.silence)
         manager = PipelineManager(history: history) { key in box.current.withLock { $0 }?.changed(key) }
-        jobs = Jobs(history: history)
+        jobs = Jobs(history: history, progress: progress)
         logs = LogStore(files: ScriptedLogFiles(), clock: time)
     }
 
@@ -61,7 +62,7 @@ final class TransformScene: Sendable {
                 history: history, launcher: launcher, logs: logs, secrets: NoSecrets(), root: folder.path + "/datums",
                 world: Supervisor.World(
                     clock: time, randomness: randomness, sha256: Hashing.sha256, sleep: { try await time.sleep($0) }),
-                progress: JobProgress(), logger: Self.silence))
+                progress: progress, logger: Self.silence))
         self.scheduler.current.withLock { $0 = scheduler }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await scheduler.run(at: Self.site) }
