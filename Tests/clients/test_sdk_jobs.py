@@ -5,7 +5,7 @@ import os
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
-from sdk_tools import DOMAIN, INVALID, NOBODY, NOT_FOUND, UNKNOWN, client, fails  # noqa: F401
+from sdk_tools import DOMAIN, INVALID, NOBODY, NOT_FOUND, UNKNOWN, client, connect, fails  # noqa: F401
 
 STATE, JOB = pps.DatumState, pps.JobState
 COPY = "cp /pfs/data/* /pfs/out/"
@@ -229,6 +229,30 @@ class TestAJobThatRuns:
         job = copies.end(commit)
         assert (job.state, job.data_processed, job.data_failed) == (JOB.JOB_SUCCESS, 1, 0)
 
+    def test_the_others_go_on(self, client, copies):
+        copies.put(a=b"1", b=b"2")
+        os.mkfifo(copies.gate)
+        commit = copies.run(f"read line < {copies.gate}; {COPY}", parallelism_spec=pps.ParallelismSpec(constant=2))
+
+        def working():
+            job = client.pps.inspect_job(job=copies.job(commit), details=True)
+            return {worker.datum_status.data[0].path: worker for worker in job.details.worker_status}
+
+        while len(before := working()) < 2:
+            pass
+        assert before["/a"].worker_id != before["/b"].worker_id
+        assert copies.states(commit) == {"/a": "STARTING", "/b": "STARTING"}
+        client.pps.restart_datum(job=copies.job(commit), data_filters=["/a"])
+        while (after := working()).keys() != before.keys() or after["/a"] == before["/a"]:
+            pass
+        assert after["/b"] == before["/b"] and after["/a"].worker_id == before["/a"].worker_id
+        # Open until both have read their line, whenever they come to it.
+        with open(os.open(copies.gate, os.O_RDWR), "w", encoding="utf-8") as gate:
+            gate.write("go\ngo\n")
+            gate.flush()
+            job = copies.end(commit)
+        assert (job.state, job.data_processed) == (JOB.JOB_SUCCESS, 2)
+
     def test_started_too_often_it_fails(self, client, copies):
         copies.put(a=b"1")
         commit = copies.run_gated(datum_tries=2)
@@ -371,6 +395,13 @@ class TestDatumsOfAnInput:
     def test_batches_that_come_out_even(self, client, copies):
         copies.put(a=b"1", b=b"2")
         assert [len(batch) for batch in client.pps.generate_datums(copies.input, batch_size=1)] == [1, 1]
+
+    def test_batches_that_nobody_asks_for_hold_up_nothing(self, own_server, fresh, tmp_path):
+        copies = Copies(connect(own_server), fresh(), tmp_path)
+        copies.put(a=b"1", b=b"2")
+        batches = copies.client.pps.generate_datums(copies.input, batch_size=1)
+        assert len(next(batches)) == 1
+        assert own_server.stop() == 0
 
     def test_batches_of_nothing(self, client):
         for first in (pps.CreateDatumRequest(), pps.CreateDatumRequest(continue_=pps.ContinueCreateDatumRequest())):
