@@ -2,13 +2,19 @@
 files. The code is what any image has: sh, awk, sort."""
 
 import collections
+import glob
 import itertools
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
-from sdk_tools import client, paths, put, read  # noqa: F401
+from containers import OPTIONS, PYTHON, missing, transform_of
+from sdk_tools import client, connect, paths, put, read  # noqa: F401
+from spile_server import ROOT
 
 LINES = {
     "/night": b"it was night and it was still night\n",
@@ -188,3 +194,40 @@ def test_a_datum_that_fails_fails_its_job_and_what_reads_it_until_it_is_mended(c
     mended = put(client, data, {"/b": b"good 2"})
     assert result(client, second, mended) == {"/a": b"good 1", "/b": b"good 2"}
     assert job(client, first, mended).data_skipped == 1
+
+
+def pictures(at_most):
+    """Some of those that this machine's packages bring along, by path in a repo."""
+    found = [one for one in sorted(glob.glob("/usr/share/**/*.png", recursive=True)) if os.path.getsize(one) < 4000]
+    by_name = {os.path.basename(one): one for one in found if b"\0\0\0\rIHDR" in open(one, "rb").read(16)}
+    return {f"/{name}": open(by_name[name], "rb").read() for name in sorted(by_name)[:at_most]}
+
+
+@pytest.mark.parametrize("launcher", ["process", "container"])
+def test_edges_are_found_in_pictures(server_with, launcher, tmp_path):
+    if launcher == "container" and missing(PYTHON):
+        pytest.skip(missing(PYTHON))
+    files = pictures(4)
+    if not files:
+        pytest.skip("no package of this machine brings pictures along")
+    here, there = tmp_path / "pictures", tmp_path / "edges"
+    here.mkdir(), there.mkdir()
+    for path, data in files.items():
+        (here / path[1:]).write_bytes(data)
+    subprocess.run([sys.executable, os.path.join(ROOT, "Tests/clients/programs/edges.py"), here, there], check=True)
+    wanted = {f"/{one.name}": one.read_bytes() for one in there.iterdir()}
+
+    client = connect(server_with("--launcher", launcher, *(OPTIONS if launcher == "container" else ())))
+    images = pfs.Branch(name="master", repo=pfs.Repo(name="images", type="user"))
+    output = pfs.Branch(name="master", repo=pfs.Repo(name="edges", type="user"))
+    client.pfs.create_repo(repo=images.repo)
+    with transform_of("edges.py", launcher, PYTHON) as transform:
+        transform["cmd"] += ["/pfs/images", "/pfs/out"]
+        client.pps.create_pipeline(
+            pipeline=pps.Pipeline(name="edges"), input=leaf(images, "images"), transform=pps.Transform(**transform),
+            parallelism_spec=pps.ParallelismSpec(constant=2))
+        first, *others = files
+        put(client, images, {first: files[first]})
+        commit = put(client, images, {path: files[path] for path in others})
+        assert result(client, output, commit) == wanted
+        assert job(client, output, commit).data_skipped == 1
