@@ -51,6 +51,8 @@ import Testing
         let hops = random.below(4000)
         let end = ServerEnd()
         let salt = random.next()
+        // Now and then it is asked to end: then nothing may be left.
+        let isAsked = random.below(4) == 0
         await withDiscardingTaskGroup { group in
             group.addTask {
                 do {
@@ -61,8 +63,10 @@ import Testing
                 for _ in 0..<hops { await Task.yield() }
                 end.isNear.store(true, ordering: .relaxed)
                 end.isOfCode.store(!CodeProcesses.ids(below: folder.path).isEmpty, ordering: .relaxed)
-                let ending = await server.crash()
-                #expect(ending == .signal(SIGKILL), "\(context): \(server.program.errorText)")
+                let ending = isAsked ? await server.terminate() : await server.crash()
+                let wanted: Ending = isAsked ? .status(0) : .signal(SIGKILL)
+                #expect(ending == wanted, "\(context): \(server.program.errorText)")
+                if isAsked { #expect(CodeProcesses.ids(below: folder.path) == [], "\(context)") }
             }
             group.addTask {
                 let random = SeededRandomness(seed: salt &+ 1)
