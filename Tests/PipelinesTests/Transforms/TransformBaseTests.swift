@@ -6,7 +6,7 @@ import Testing
 @testable import Versioning
 
 /// What a job begins with, and what it therefore need not do (`pps.md` §9.3).
-@Suite(.timeLimit(.minutes(5))) struct TransformBaseTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformBaseTests {
     private let scene: TransformScene
     init() throws { scene = try TransformScene() }
 

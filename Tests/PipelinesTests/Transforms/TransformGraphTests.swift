@@ -6,7 +6,7 @@ import Testing
 @testable import Versioning
 
 /// Pipelines that read each other's output.
-@Suite(.timeLimit(.minutes(5))) struct TransformGraphTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformGraphTests {
     private let scene: TransformScene
     init() throws { scene = try TransformScene() }
 

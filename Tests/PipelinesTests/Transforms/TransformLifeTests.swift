@@ -6,7 +6,7 @@ import Testing
 @testable import Versioning
 
 /// What ends, stops and outlives a job under way. The code goes on until the test ends it.
-@Suite(.timeLimit(.minutes(5))) struct TransformLifeTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformLifeTests {
     private let scene: TransformScene
     init() throws { scene = try TransformScene() }
 

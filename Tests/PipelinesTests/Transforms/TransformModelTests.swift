@@ -9,7 +9,7 @@ import Testing
 
 /// Random inputs, edits, programs and updates, by seed: after each step the output and what is told of its datums are
 /// those of a plain evaluation, digests included.
-@Suite(.timeLimit(.minutes(10))) struct TransformModelTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformModelTests {
     @Test(arguments: 0..<20 as Range<UInt64>)
     func outputsAreThoseOfAPlainEvaluation(seed: UInt64) async throws {
         try await Round(seed: seed).run(steps: 10)

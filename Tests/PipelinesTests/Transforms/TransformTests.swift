@@ -4,7 +4,7 @@ import Simulation
 import Testing
 
 /// Transforms from a commit of their input to the end of its job (`pps.md` §9, §10).
-@Suite(.timeLimit(.minutes(5))) struct TransformTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformTests {
     private let scene: TransformScene
     init() throws { scene = try TransformScene() }
 

@@ -4,7 +4,7 @@ import Simulation
 import Testing
 
 /// How a datum is tried, and what becomes of a job whose datums or whose server fail (`pps.md` §9.4, §10).
-@Suite(.timeLimit(.minutes(5))) struct TransformTryTests {
+@Suite(.timeLimit(.minutes(15))) struct TransformTryTests {
     private let scene: TransformScene
     init() throws { scene = try TransformScene() }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Pipelines
 
-@Suite(.timeLimit(.minutes(1))) struct WorkQueueTests {
+@Suite(.timeLimit(.minutes(15))) struct WorkQueueTests {
     @Test func whatIsPutInComesOutInOrderAndThenTheEnd() async {
         let queue = WorkQueue<Int>(limit: 2)
         await withDiscardingTaskGroup { group in
