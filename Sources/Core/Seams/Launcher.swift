@@ -30,6 +30,10 @@ package protocol Launcher: Sendable {
     /// To whom the files of an order's ``LaunchOrder/pfsFolder`` have to belong, for its program to read and write
     /// them. Throws `failedPrecondition` if it cannot be run as `transform.user`.
     func pfsOwner(of order: LaunchOrder) throws -> PfsOwner
+
+    /// The `spile` program as a run of an order finds it, for one that shall be a worker; nil where there is none that
+    /// can be run.
+    func workerProgram(of order: LaunchOrder) -> String?
 }
 
 /// To whom files belong that a program finds at `/pfs`.
@@ -47,6 +51,7 @@ extension Launcher {
     package func publishesPort(of order: LaunchOrder) -> Bool { false }
     package func mountsSecrets(of order: LaunchOrder) -> Bool { true }
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .server }
+    package func workerProgram(of order: LaunchOrder) -> String? { nil }
 }
 
 /// Everything a launcher needs to know of a run.

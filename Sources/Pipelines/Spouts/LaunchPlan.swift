@@ -128,7 +128,8 @@ package struct LaunchPlan: Sendable {
         return result.merging(fixedEnvironment) { $1 }
     }
 
-    private var fixedEnvironment: [String: String] {
+    /// What differs from launch to launch and from datum to datum, and wins over all else.
+    var fixedEnvironment: [String: String] {
         let fixed = [
             "PACH_IN_WORKER": "true",
             "PACH_NAMESPACE": "default",

@@ -10,8 +10,8 @@ package final class JobProgress: Sendable {
         package var datum: Digest
         package var files: [InputFile]
         package var since: Instant
-        /// The run of its code, while there is one.
-        package var handle: LaunchHandle?
+        /// Kills the run of its code, while there is one: the try counts as failed.
+        package var interrupt: (@Sendable () -> Void)?
     }
 
     package struct Live: Sendable {

@@ -8,6 +8,8 @@ struct JobRun: Sendable {
     let site: LaunchSite
     let pipeline: PipelineRecord
     let key: JobKey
+    /// The pipeline's workers; nil where each run of its code is a launch of its own.
+    var pool: WorkerPool?
 
     /// What is to be done, or what was done of it.
     private enum Part: Sendable {
@@ -63,7 +65,7 @@ struct JobRun: Sendable {
         context.registryConfig = try context.secrets.registryConfig(spec.imagePullSecrets)
         let files = try JobPlan.files(of: plan.plan, inputs, in: context.history)
         let job = TransformJob(
-            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, files: files)
+            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, pool: pool, files: files)
         return (job, plan)
     }
 

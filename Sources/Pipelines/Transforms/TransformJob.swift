@@ -9,6 +9,8 @@ struct TransformJob: Sendable {
     let record: JobRecord
     /// What the code's environment is made of.
     let plan: LaunchPlan
+    /// Where the code runs; nil where each run is a launch of its own.
+    var pool: WorkerPool?
     /// Of each input of the tree, from the left, the commit that is read, and its files.
     let files: [CommitFiles?]
 
@@ -27,11 +29,20 @@ struct TransformJob: Sendable {
         return files[file.input.index].map { LaidInput(name: leaf.name, files: $0, path: file.path, form: form) }
     }
 
-    /// The run of the code for a datum.
-    func order(variables: [String: String], datum: Digest, worker: String) -> LaunchOrder {
+    /// The variables that tell a worker's code of its job and its datum, over those of the worker's launch.
+    func variables(_ datum: [String: String]) -> [(name: String, value: String)] {
+        plan(datum).fixedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    private func plan(_ variables: [String: String]) -> LaunchPlan {
         var plan = plan
         plan.inputVariables = variables.merging(jobVariables) { $1 }
-        let (logs, key) = (context.logs, pipeline.key)
+        return plan
+    }
+
+    /// The run of the code for a datum.
+    func order(variables: [String: String], worker: String) -> LaunchOrder {
+        let (logs, key, plan) = (context.logs, pipeline.key, plan(variables))
         var order = plan.order { logs.append($0, worker: worker, of: key) }
         order.image?.registryConfig = context.registryConfig
         order.run = context.freshRun()

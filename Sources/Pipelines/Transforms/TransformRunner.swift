@@ -12,6 +12,10 @@ struct TransformRunner: Sendable {
     private struct Memory {
         var reported: StateReport?
         var failures: Int64 = 0
+        /// How often in a row no worker could be started.
+        var faults: Int64 = 0
+        /// The workers of what is in force; nil where each run of the code is a launch of its own.
+        var pool: WorkerPool?
     }
 
     private enum Ending: Sendable {
@@ -24,6 +28,11 @@ struct TransformRunner: Sendable {
     /// Returns when the pipeline is gone or is no transform any more, or the task is cancelled.
     func run() async {
         var memory = Memory()
+        await run(&memory)
+        await memory.pool?.close()
+    }
+
+    private func run(_ memory: inout Memory) async {
         while !Task.isCancelled {
             let generation = context.history.events.generation(repo: EventHub.jobs)
             do {
@@ -45,15 +54,18 @@ struct TransformRunner: Sendable {
     /// Brings the pipeline's state up to date and gives the job to be run, if there is one.
     private func prepare(_ pipeline: PipelineRecord, _ memory: inout Memory) async throws -> JobKey? {
         if pipeline.stopped {
+            await close(&memory)
             try await report(.paused, "", of: pipeline, &memory)
             return nil
         }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         if let fault = LaunchPlan.fault(spec) {
+            await close(&memory)
             try await report(.failure, fault, of: pipeline, &memory)
             try await endAll(reason: fault)
             return nil
         }
+        try await readyWorkers(of: pipeline, &memory)
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
         if try context.history.read({ try !ServiceJobs.unrunnable(of: key, in: $0).isEmpty }) {
             let key = key
@@ -65,9 +77,29 @@ struct TransformRunner: Sendable {
         return job
     }
 
+    /// Sees to it that workers of what is in force are ready.
+    private func readyWorkers(of pipeline: PipelineRecord, _ memory: inout Memory) async throws {
+        do {
+            if memory.pool?.serves(pipeline) != true {
+                await close(&memory)
+                memory.pool = try WorkerPool(of: pipeline, at: site, context)
+            }
+            try await memory.pool?.prepare()
+            memory.faults = 0
+        } catch {
+            memory.faults += 1
+            throw error
+        }
+    }
+
+    private func close(_ memory: inout Memory) async {
+        await memory.pool?.close()
+        memory.pool = nil
+    }
+
     /// Runs a job to its end, to that of its row, or to that of its time.
     private func carryOut(_ job: JobKey, of pipeline: PipelineRecord, _ memory: inout Memory) async throws {
-        let run = JobRun(context: context, site: site, pipeline: pipeline, key: job)
+        let run = JobRun(context: context, site: site, pipeline: pipeline, key: job, pool: memory.pool)
         let limit = try PipelineSpec(canonical: pipeline.effectiveSpec).jobTimeout
         let problem = await withTaskGroup(of: Ending.self) { group in
             group.addTask {
@@ -141,14 +173,14 @@ struct TransformRunner: Sendable {
     /// Waits after an error that may pass; false where there is nothing to go on for.
     private func recover(from error: any Error, _ memory: inout Memory) async -> Bool {
         if Task.isCancelled || context.history.events.hasClosed { return false }
-        memory.failures += 1
+        if memory.faults == 0 { memory.failures += 1 }
         context.logger.warning(
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
         if let pipeline = try? context.history.read({ try $0.pipeline(key) }) {
             try? await report(.crashing, "\(error)", of: pipeline, &memory)
         }
         let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
-        let pause = context.policy.pause(failures: memory.failures, chance: chance)
+        let pause = context.policy.pause(failures: memory.failures + memory.faults, chance: chance)
         return (try? await context.world.sleep(pause)) != nil
     }
 

@@ -1,0 +1,161 @@
+import Core
+import Versioning
+
+/// One try of a datum: its files laid out, its code run, what the code left taken.
+struct DatumAttempt: Sendable {
+    let job: TransformJob
+    /// Names the worker in logs.
+    let name: String
+    /// Counts the workers of the job, from 0.
+    let worker: Int
+    let datum: Datum
+    let inputs: [LaidInput]
+    let variables: [String: String]
+
+    enum Result {
+        case good
+        /// The code failed, or left what cannot be taken.
+        case failed(String)
+        /// It failed, and `err_cmd` took care of that.
+        case recovered(String)
+        /// What ran it is gone.
+        case lost(String)
+
+        /// What was wrong.
+        var fault: String? {
+            switch self {
+            case .good: nil
+            case .failed(let fault), .recovered(let fault), .lost(let fault): fault
+            }
+        }
+
+        var outcome: (DatumRecord.State, reason: String) {
+            switch self {
+            case .good: (.processed, "")
+            case .failed(let fault), .lost(let fault): (.failed, fault)
+            case .recovered(let fault): (.recovered, fault)
+            }
+        }
+    }
+
+    /// Adds to `stats` what it took. Throws where it is not the code's fault, and `CancellationError`.
+    func run(_ stats: inout DatumStats, into output: JobOutput) async throws -> Result {
+        let order = job.order(variables: variables, worker: name)
+        let began = job.context.world.clock.now()
+        var folder = try await PfsFolder.lay(
+            inputs, variables: order.environment, at: job.context.freshFolder(),
+            owner: job.context.launcher.pfsOwner(of: order), isForStage: job.pool != nil)
+        do {
+            let laid = job.context.world.clock.now()
+            stats.downloadSeconds += laid.seconds(since: began)
+            let result = try await code(order, &folder)
+            let ran = job.context.world.clock.now()
+            stats.processSeconds += ran.seconds(since: laid)
+            guard case .good = result else {
+                try await folder.remove()
+                return result
+            }
+            let taken = try await take(folder, &stats, into: output)
+            stats.uploadSeconds += job.context.world.clock.now().seconds(since: ran)
+            try await folder.remove()
+            return taken
+        } catch {
+            try? await folder.remove()
+            throw error
+        }
+    }
+
+    /// Takes what the code left. What cannot be taken is the code's fault, like a bad exit.
+    private func take(_ folder: PfsFolder, _ stats: inout DatumStats, into output: JobOutput) async throws -> Result {
+        do {
+            try await folder.finish()
+            stats.uploadBytes = try await output.take(folder, of: datum.id)
+            return .good
+        } catch let error as SpileError where [.failedPrecondition, .unknown, .invalidArgument].contains(error.code) {
+            return .failed("\(error)")
+        }
+    }
+
+    /// Runs the code, in a worker where there are such.
+    private func code(_ order: LaunchOrder, _ folder: inout PfsFolder) async throws -> Result {
+        guard let pool = job.pool else {
+            var order = order
+            order.pfsFolder = folder.path
+            return try await tryCode(LaunchedCode(context: job.context, order: order))
+        }
+        let seat = try await pool.acquire()
+        let result: Swift.Result<Result, any Error>
+        do {
+            let code = try SeatedCode(seat: seat, job: job, order: order, variables: variables)
+            try folder.enter(seat.stage)
+            result = .success(try await tryCode(code))
+        } catch {
+            result = .failure(error)
+        }
+        do {
+            // What keeps a lazy file from being read is told when the folder is taken.
+            try? await folder.finish()
+            try folder.leave(seat.stage)
+        } catch {
+            await pool.release(seat, isGood: false)
+            throw error
+        }
+        await pool.release(seat, isGood: true)
+        return try result.get()
+    }
+
+    private func tryCode(_ code: some DatumCode) async throws -> Result {
+        let spec = job.spec
+        let result = try await run(code, spec.transform?.command ?? [], code.order.standardInput)
+        guard case .failed(let fault) = result, !spec.errorCommand.isEmpty, !Task.isCancelled else { return result }
+        let second = try await run(code, spec.errorCommand, TransformJob.bytes(of: spec.errorInput))
+        return if case .good = second { .recovered(fault) } else { result }
+    }
+
+    /// Runs a command to its end, or to that of its time.
+    private func run(_ code: some DatumCode, _ command: [String], _ input: [UInt8]) async throws -> Result {
+        let timeout = job.spec.datumTimeout
+        let run = CodeRun()
+        job.context.progress.change(job.record.key) { [active = active(run)] in $0.active[worker] = active }
+        defer { job.context.progress.change(job.record.key) { $0.active[worker]?.interrupt = nil } }
+        let end = try await withTimeout(timeout, run) { try await code.run(command, input, run) }
+        try Task.checkCancellation()
+        switch end {
+        case nil: return .failed("it ran longer than datum_timeout, \(timeout ?? 0) s")
+        case .refused(let error): return .failed("the code could not be started: \(error)")
+        case .lost(let exit): return .lost("its worker \(exit.text)")
+        case .ended(.exited(let code)):
+            let isAccepted = job.spec.transform?.acceptedExitCodes.contains(Int64(code)) == true
+            return code == 0 || isAccepted ? .good : .failed("exited with code \(code)")
+        case .ended(let exit): return .failed(exit.text)
+        }
+    }
+
+    private func active(_ run: CodeRun) -> JobProgress.Active {
+        JobProgress.Active(
+            worker: name, datum: datum.id, files: datum.files, since: job.context.world.clock.now(),
+            interrupt: { run.interrupt() })
+    }
+
+    /// How a run ended; nil for one that was ended because its time was over.
+    private func withTimeout(
+        _ timeout: Double?, _ run: CodeRun, _ body: @escaping @Sendable () async throws -> WorkerRunEnd
+    ) async throws -> WorkerRunEnd? {
+        guard let timeout else { return try await body() }
+        let context = job.context
+        return try await withThrowingTaskGroup(of: WorkerRunEnd?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                // Cancelled when the run has ended before.
+                guard (try? await context.world.sleep(timeout)) != nil else { return .ended(.unknown) }
+                run.interrupt()
+                return nil
+            }
+            let first = try await group.next() ?? nil
+            group.cancelAll()
+            // The run is over in either case.
+            try await group.waitForAll()
+            return first
+        }
+    }
+}
