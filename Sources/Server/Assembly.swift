@@ -75,7 +75,8 @@ final class Assembly: Sendable {
         let transforms = TransformScheduler(
             TransformContext(
                 history: history, launcher: launcher, logs: logs, secrets: secrets, root: folder.datums, world: world,
-                progress: progress, workers: LaunchedWorkers(launcher: launcher), logger: logger))
+                progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
+                logger: logger))
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)

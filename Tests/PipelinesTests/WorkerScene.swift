@@ -17,7 +17,7 @@ final class WorkerScene: Sendable {
         .deletingLastPathComponent().appendingPathComponent("spile").path
 
     /// A `spile` that runs in any image, which the tests do not build themselves.
-    static let staticProgram = ProcessInfo.processInfo.environment["SPILE_TEST_TOOL"]
+    static let staticProgram = ProcessInfo.processInfo.environment["SPILE_STATIC"]
 
     /// The launchers that can keep workers here.
     static let backends = LauncherBackend.ready.filter { $0 == .process || staticProgram != nil }

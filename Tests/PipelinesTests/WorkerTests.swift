@@ -10,7 +10,7 @@ import Testing
     import Musl
 #endif
 
-/// What every worker does, whatever launched it. For the container half `SPILE_TEST_TOOL` has to name a static `spile`.
+/// What every worker does, whatever launched it. For the container half `SPILE_STATIC` has to name a static `spile`.
 @Suite(.timeLimit(.minutes(5))) struct WorkerTests {
     private static let endless = "echo up; while :; do sleep 0.01; done"
 
@@ -166,7 +166,8 @@ import Testing
         #expect(await scene.output.next().line == "up")
         let later = try WorkerScene.launcher(backend, scene.folder.path)
         await later.endLeftovers(grace: 0)
-        #expect(await run.value.isLost)
+        // It may see its code ended before it is ended itself.
+        #expect(await run.value.exit != .exited(code: 0))
         _ = await worker.end()
         #expect(Self.children(named: "sh", below: scene.folder.path) == [])
     }

@@ -49,6 +49,8 @@ package final class ContainerLauncher: Launcher {
         ExecutableFile.isStatic(toolBinary) == true ? ContainerPlan.toolFolder + "/spile" : nil
     }
 
+    package func reachesLoopback(from order: LaunchOrder) -> Bool { options.network == "host" }
+
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         if order.command.isEmpty { throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd") }
         guard var image = order.image else {

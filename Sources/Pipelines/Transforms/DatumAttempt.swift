@@ -11,6 +11,8 @@ struct DatumAttempt: Sendable {
     let datum: Datum
     let inputs: [LaidInput]
     let variables: [String: String]
+    /// Whether the datum was not begun before: then a job that has failed meanwhile leaves it so.
+    var isFirst = true
 
     enum Result {
         case good
@@ -38,17 +40,22 @@ struct DatumAttempt: Sendable {
         }
     }
 
-    /// Adds to `stats` what it took. Throws where it is not the code's fault, and `CancellationError`.
-    func run(_ stats: inout DatumStats, into output: JobOutput) async throws -> Result {
-        let order = job.order(variables: variables, worker: name)
+    /// Adds to `stats` what it took. Throws where it is not the code's fault, `CancellationError`, and
+    /// ``JobFailure/NotBegun``.
+    func run(
+        _ stats: inout DatumStats, in batch: BatchSession?, into output: JobOutput
+    ) async throws -> Result {
         let began = job.context.world.clock.now()
+        // The code comes up while the datum is laid out.
+        let (port, subject) = (try await batch?.start(), TransformJob.Subject(datum))
+        let order = job.order(variables: variables, worker: name, port: port) { subject }
         var folder = try await PfsFolder.lay(
             inputs, variables: order.environment, at: job.context.freshFolder(),
             owner: job.context.launcher.pfsOwner(of: order), isForStage: job.pool != nil)
         do {
             let laid = job.context.world.clock.now()
             stats.downloadSeconds += laid.seconds(since: began)
-            let result = try await code(order, &folder)
+            let result = try await code(order, &folder, in: batch)
             let ran = job.context.world.clock.now()
             stats.processSeconds += ran.seconds(since: laid)
             guard case .good = result else {
@@ -77,7 +84,10 @@ struct DatumAttempt: Sendable {
     }
 
     /// Runs the code, in a worker where there are such.
-    private func code(_ order: LaunchOrder, _ folder: inout PfsFolder) async throws -> Result {
+    private func code(
+        _ order: LaunchOrder, _ folder: inout PfsFolder, in batch: BatchSession?
+    ) async throws -> Result {
+        if let batch { return try await batch.work(on: self, order, &folder) }
         guard let pool = job.pool else {
             var order = order
             order.pfsFolder = folder.path
@@ -86,6 +96,7 @@ struct DatumAttempt: Sendable {
         let seat = try await pool.acquire()
         let result: Swift.Result<Result, any Error>
         do {
+            if isFirst { try job.failure.check() }
             let code = try SeatedCode(seat: seat, job: job, order: order, variables: variables)
             try folder.enter(seat.stage)
             result = .success(try await tryCode(code))
@@ -105,25 +116,46 @@ struct DatumAttempt: Sendable {
     }
 
     private func tryCode(_ code: some DatumCode) async throws -> Result {
-        let spec = job.spec
-        let result = try await run(code, spec.transform?.command ?? [], code.order.standardInput)
-        guard case .failed(let fault) = result, !spec.errorCommand.isEmpty, !Task.isCancelled else { return result }
-        let second = try await run(code, spec.errorCommand, TransformJob.bytes(of: spec.errorInput))
+        let command = job.spec.transform?.command ?? []
+        return try await afterFault(try await run(code, command, code.order.standardInput), in: code)
+    }
+
+    /// Lets `err_cmd` take care of a run that failed, if there is one.
+    func afterFault(_ result: Result, in code: some DatumCode) async throws -> Result {
+        let command = job.spec.errorCommand
+        guard case .failed(let fault) = result, !command.isEmpty, !Task.isCancelled else { return result }
+        let second = try await run(code, command, TransformJob.bytes(of: job.spec.errorInput))
         return if case .good = second { .recovered(fault) } else { result }
     }
 
     /// Runs a command to its end, or to that of its time.
     private func run(_ code: some DatumCode, _ command: [String], _ input: [UInt8]) async throws -> Result {
-        let timeout = job.spec.datumTimeout
+        try await noting { run in
+            guard let end = try await inTime(run, { try await code.run(command, input, run) }) else { return timedOut }
+            return result(of: end)
+        }
+    }
+
+    /// Shows a run among those under way while `body` has it.
+    func noting(_ body: (CodeRun) async throws -> Result) async throws -> Result {
         let run = CodeRun()
-        job.context.progress.change(job.record.key) { [active = active(run)] in $0.active[worker] = active }
+        let active = JobProgress.Active(
+            worker: name, datum: datum.id, files: datum.files, since: job.context.world.clock.now(),
+            interrupt: { run.interrupt() })
+        job.context.progress.change(job.record.key) { $0.active[worker] = active }
         defer { job.context.progress.change(job.record.key) { $0.active[worker]?.interrupt = nil } }
-        let end = try await withTimeout(timeout, run) { try await code.run(command, input, run) }
-        try Task.checkCancellation()
+        return try await body(run)
+    }
+
+    /// What a try is whose time was over.
+    var timedOut: Result { .failed("it ran longer than datum_timeout, \(job.spec.datumTimeout ?? 0) s") }
+
+    /// What the end of a run means. `isEarly`: it had not told yet that it was done.
+    func result(of end: WorkerRunEnd, isEarly: Bool = false) -> Result {
         switch end {
-        case nil: return .failed("it ran longer than datum_timeout, \(timeout ?? 0) s")
         case .refused(let error): return .failed("the code could not be started: \(error)")
         case .lost(let exit): return .lost("its worker \(exit.text)")
+        case .ended(let exit) where isEarly: return .failed("user code exited prematurely: it \(exit.text)")
         case .ended(.exited(let code)):
             let isAccepted = job.spec.transform?.acceptedExitCodes.contains(Int64(code)) == true
             return code == 0 || isAccepted ? .good : .failed("exited with code \(code)")
@@ -131,31 +163,30 @@ struct DatumAttempt: Sendable {
         }
     }
 
-    private func active(_ run: CodeRun) -> JobProgress.Active {
-        JobProgress.Active(
-            worker: name, datum: datum.id, files: datum.files, since: job.context.world.clock.now(),
-            interrupt: { run.interrupt() })
-    }
-
-    /// How a run ended; nil for one that was ended because its time was over.
-    private func withTimeout(
-        _ timeout: Double?, _ run: CodeRun, _ body: @escaping @Sendable () async throws -> WorkerRunEnd
-    ) async throws -> WorkerRunEnd? {
-        guard let timeout else { return try await body() }
+    /// What `body` gives, which ends when the run is interrupted; nil if that was because the datum's time was over.
+    func inTime<Value: Sendable>(
+        _ run: CodeRun, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
         let context = job.context
-        return try await withThrowingTaskGroup(of: WorkerRunEnd?.self) { group in
+        guard let timeout = job.spec.datumTimeout else {
+            let value = try await body()
+            try Task.checkCancellation()
+            return value
+        }
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask { try await body() }
             group.addTask {
                 // Cancelled when the run has ended before.
-                guard (try? await context.world.sleep(timeout)) != nil else { return .ended(.unknown) }
+                guard (try? await context.world.sleep(timeout)) != nil else { throw CancellationError() }
                 run.interrupt()
                 return nil
             }
-            let first = try await group.next() ?? nil
+            let first = await group.nextResult()
             group.cancelAll()
             // The run is over in either case.
-            try await group.waitForAll()
-            return first
+            while await group.nextResult() != nil {}
+            try Task.checkCancellation()
+            return try first?.get() ?? nil
         }
     }
 }

@@ -72,22 +72,27 @@ struct SeatedCode: DatumCode {
 
     /// Lays out what the worker's code is given of its job.
     init(
-        seat: WorkerPool.Seat, job: TransformJob, order: LaunchOrder, variables: [String: String]
+        seat: WorkerPool.Seat, job: TransformJob, order: LaunchOrder, variables: [String: String], port: Int? = nil
     ) throws {
         self.seat = seat
         self.order = order
         let paths = try seat.keep(order.files, of: job.plan.epoch)
         let places = Dictionary(zip(order.files.map(\.path), paths), uniquingKeysWith: { $1 })
         self.variables =
-            job.variables(variables)
+            job.variables(variables, port: port)
             + order.fileVariables.compactMap { file in places[file.path].map { (file.name, $0) } }
+    }
+
+    /// What the worker is to run for a command.
+    func work(_ command: [String], _ input: [UInt8]) -> WorkerRun {
+        WorkerRun(
+            command: command, standardInput: input, variables: variables,
+            workingDirectory: order.workingDirectory, output: order.output)
     }
 
     func run(_ command: [String], _ input: [UInt8], _ run: CodeRun) async throws -> WorkerRunEnd {
         let worker = seat.worker
-        let work = WorkerRun(
-            command: command, standardInput: input, variables: variables,
-            workingDirectory: order.workingDirectory, output: order.output)
+        let work = work(command, input)
         let task = Task { await worker.run(work) }
         run.begin { task.cancel() }
         defer { run.begin(nil) }

@@ -20,8 +20,10 @@ struct DatumRun: Sendable {
     private static let freeLosses = 1
 
     /// Works on a datum until a try succeeds, `err_cmd` takes care of one, or all have failed. Throws where it is not
-    /// the code's fault, and `CancellationError`.
-    func work(_ datum: Datum, index: Int64, into output: JobOutput) async throws -> Outcome {
+    /// the code's fault, `CancellationError`, and ``JobFailure/NotBegun``.
+    func work(
+        _ datum: Datum, index: Int64, in batch: BatchSession? = nil, into output: JobOutput
+    ) async throws -> Outcome {
         let variables = datum.variables(commits: job.commits, output: job.record.key.id)
         let inputs = datum.files.compactMap(job.laid)
         var outcome = Outcome(state: .failed)
@@ -30,8 +32,9 @@ struct DatumRun: Sendable {
         while attempts < job.spec.datumTries {
             try Task.checkCancellation()
             let attempt = DatumAttempt(
-                job: job, name: name, worker: worker, datum: datum, inputs: inputs, variables: variables)
-            let result = try await attempt.run(&outcome.stats, into: output)
+                job: job, name: name, worker: worker, datum: datum, inputs: inputs, variables: variables,
+                isFirst: attempts == 0 && losses == 0)
+            let result = try await attempt.run(&outcome.stats, in: batch, into: output)
             if case .lost = result, losses < Self.freeLosses {
                 losses += 1
                 note(datum, "its worker is gone, so that another one tries")
@@ -49,10 +52,17 @@ struct DatumRun: Sendable {
         return outcome
     }
 
+    /// For code that asks for its datums by itself; nil for other code.
+    var batch: BatchSession? {
+        guard job.spec.isBatching, let pool = job.pool else { return nil }
+        return BatchSession(job: job, pool: pool, name: name, worker: worker)
+    }
+
     private var name: String { "\(job.worker)-\(worker)" }
 
     private func note(_ datum: Datum, _ text: String) {
-        job.context.logs.note("datum \(datum.id): \(text)", worker: name, of: job.pipeline.key)
+        job.context.logs.note(
+            "datum \(datum.id): \(text)", worker: name, of: job.pipeline.key, job: job.record.key.id, datum: datum.id)
     }
 
     private func record(of datum: Datum, index: Int64) -> DatumRecord {

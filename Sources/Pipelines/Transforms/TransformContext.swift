@@ -9,6 +9,8 @@ package struct TransformContext: Sendable {
     let launcher: any Launcher
     /// Keeps code's programs up between datums; nil where each run is a launch of its own.
     let workers: (any WorkerHost)?
+    /// Where batching code asks for its datums; nil where none can be run.
+    let ports: (any DatumPorts)?
     let logs: LogStore
     let secrets: any SecretSource
     /// Holds a folder for each datum under way and for each worker.
@@ -24,11 +26,12 @@ package struct TransformContext: Sendable {
     package init(
         history: History, launcher: any Launcher, logs: LogStore, secrets: any SecretSource, root: String,
         world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(),
-        workers: (any WorkerHost)? = nil, logger: Logger
+        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil, logger: Logger
     ) {
         self.history = history
         self.launcher = launcher
         self.workers = workers
+        self.ports = ports
         self.logs = logs
         self.secrets = secrets
         self.root = root

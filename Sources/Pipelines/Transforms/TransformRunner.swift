@@ -59,7 +59,7 @@ struct TransformRunner: Sendable {
             return nil
         }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
-        if let fault = LaunchPlan.fault(spec) {
+        if let fault = try LaunchPlan.fault(spec) ?? WorkerPool.batchingFault(of: pipeline, spec, at: site, context) {
             await close(&memory)
             try await report(.failure, fault, of: pipeline, &memory)
             try await endAll(reason: fault)

@@ -32,11 +32,15 @@ actor WorkerPool {
     private let context: TransformContext
     private let plan: LaunchPlan
     private let order: LaunchOrder
+    /// The most that there may be.
+    private let limit: Int
     /// How many are started before there is work.
     private let readyCount: Int
     private var idle: [Seat] = []
     /// Those that live or are being started.
     private var count = 0
+    /// Those who wait for a worker, in order.
+    private var takers: [CheckedContinuation<Void, Never>] = []
     private var watchers: [ObjectIdentifier: Task<Void, Never>] = [:]
     /// Why a worker ended that nobody used.
     private var fault: SpileError?
@@ -63,7 +67,23 @@ actor WorkerPool {
         self.context = context
         self.plan = plan
         self.order = order
-        readyCount = Int(max(1, min(pipeline.parallelism, Int64(Self.mostReady))))
+        limit = pipeline.workerCount
+        readyCount = min(limit, Self.mostReady)
+    }
+
+    /// Why code that asks for its datums by itself can never run for a pipeline; nil where it can, and for other code.
+    static func batchingFault(
+        of pipeline: PipelineRecord, _ spec: PipelineSpec, at site: LaunchSite, _ context: TransformContext
+    ) throws -> String? {
+        if !spec.isBatching { return nil }
+        let order = try LaunchPlan(pipeline: pipeline, epoch: 0, token: "", site: site).order { _ in }
+        guard context.ports != nil, context.workers?.keepsWorkers(for: order) == true else {
+            return "transform.datum_batching needs workers that stay up, for which containers have to be given a "
+                + "static spile (spile server --tool-binary)"
+        }
+        if context.launcher.reachesLoopback(from: order) { return nil }
+        return "transform.datum_batching: code asks the server at 127.0.0.1, which containers reach in the host's "
+            + "network alone (spile server --container-network host)"
     }
 
     /// Whether these are the workers of what is in force.
@@ -88,17 +108,38 @@ actor WorkerPool {
         }
     }
 
-    /// A worker that is ready, started if there is none. Throws as ``prepare()``.
+    /// A worker that is ready; started if there is none, waited for if there may not be another. Throws as
+    /// ``prepare()``.
     func acquire() async throws -> Seat {
-        while let seat = idle.popLast() { if seat.worker.isAlive { return seat } }
-        return try await start()
+        while true {
+            while let seat = idle.popLast() {
+                if seat.worker.isAlive { return seat }
+                await discard(seat)
+            }
+            if count < limit || isClosed { return try await start() }
+            await withCheckedContinuation { takers.append($0) }
+        }
     }
 
     /// Gives a worker back; one that is not good any more is ended.
     func release(_ seat: Seat, isGood: Bool) async {
-        if isGood, seat.worker.isAlive, !isClosed { return idle.append(seat) }
-        await seat.worker.stop()
+        guard isGood, seat.worker.isAlive, !isClosed else { return await discard(seat) }
+        idle.append(seat)
+        wake()
     }
+
+    /// Ends a worker that nobody uses any more, and removes its folder.
+    private func discard(_ seat: Seat) async {
+        await seat.worker.stop()
+        do { try seat.stage.remove() } catch {
+            context.logger.warning(
+                "cannot remove the folder of a worker",
+                metadata: ["pipeline": "\(plan.pipeline.key)", "error": "\(error)"])
+        }
+    }
+
+    /// Lets the next one look who waits for a worker.
+    private func wake() { if !takers.isEmpty { takers.removeFirst().resume() } }
 
     /// Ends all workers, and returns when nothing is left of those that are not in use; the others end when they are
     /// given back.
@@ -106,8 +147,9 @@ actor WorkerPool {
         isClosed = true
         let seats = idle
         idle = []
+        while !takers.isEmpty { wake() }
         await withDiscardingTaskGroup { group in
-            for seat in seats { group.addTask { await seat.worker.stop() } }
+            for seat in seats { group.addTask { await self.discard(seat) } }
         }
         for watcher in watchers.values where count > 0 { await watcher.value }
     }
@@ -132,6 +174,7 @@ actor WorkerPool {
             }
         } catch {
             count -= 1
+            wake()
             throw error
         }
     }
@@ -139,24 +182,27 @@ actor WorkerPool {
     private func watch(_ seat: Seat) {
         watchers[ObjectIdentifier(seat)] = Task {
             let exit = await seat.worker.end()
-            self.ended(seat, exit)
+            await self.ended(seat, exit)
         }
     }
 
-    private func ended(_ seat: Seat, _ exit: LaunchExit) {
+    /// A worker is gone. Where somebody has it, its folder may be in use still, and goes when it is given back.
+    private func ended(_ seat: Seat, _ exit: LaunchExit) async {
         count -= 1
+        wake()
         watchers[ObjectIdentifier(seat)] = nil
-        do { try seat.stage.remove() } catch {
-            context.logger.warning(
-                "cannot remove the folder of a worker",
-                metadata: ["pipeline": "\(plan.pipeline.key)", "error": "\(error)"])
-        }
         guard let index = idle.firstIndex(where: { $0 === seat }), !isClosed else { return }
         idle.remove(at: index)
         fault = SpileError(.unavailable, "a worker ended that nothing ran in: \(exit.text)")
         // The runner sees to another one.
         context.history.events.publish(repos: [EventHub.jobs])
+        await discard(seat)
     }
+}
+
+extension PipelineRecord {
+    /// How many datums are worked on at a time.
+    var workerCount: Int { Int(max(1, min(parallelism, 10_000))) }
 }
 
 extension LaunchExit {
