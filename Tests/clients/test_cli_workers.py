@@ -128,6 +128,10 @@ class TestWorkers:
         create(shell, "p", "true", transform={"working_dir": "/no/such/folder"})
         seen = until(lambda: (now := state(shell, "p"))["state"] == "PIPELINE_CRASHING" and now)
         assert "there is no folder /no/such/folder" in seen["reason"]
+        # However long the next try is off: what mends it is seen at once.
+        create(shell, "p", "echo mended > /pfs/out/f", update="update")
+        put(shell, "/f")
+        assert get(shell, "p", "/f") == "mended\n"
 
     def test_what_a_datum_leaves_outside_of_out_is_gone_for_the_next(self, shell):
         create(shell, "p", "ls -A /pfs | tr '\\n' ' ' > /pfs/out/$(basename $data); touch /pfs/stray")

@@ -65,7 +65,7 @@ struct TransformRunner: Sendable {
             try await endAll(reason: fault)
             return nil
         }
-        try await readyWorkers(of: pipeline, &memory)
+        guard try await readyWorkers(of: pipeline, &memory) else { return nil }
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
         if try context.history.read({ try !ServiceJobs.unrunnable(of: key, in: $0).isEmpty }) {
             let key = key
@@ -77,18 +77,54 @@ struct TransformRunner: Sendable {
         return job
     }
 
-    /// Sees to it that workers of what is in force are ready.
-    private func readyWorkers(of pipeline: PipelineRecord, _ memory: inout Memory) async throws {
+    /// Sees to it that workers of what is in force are ready; false if that is no longer in force before they are.
+    private func readyWorkers(of pipeline: PipelineRecord, _ memory: inout Memory) async throws -> Bool {
         do {
             if memory.pool?.serves(pipeline) != true {
                 await close(&memory)
                 memory.pool = try WorkerPool(of: pipeline, at: site, context)
             }
-            try await memory.pool?.prepare()
+            guard let pool = memory.pool else { return true }
+            // An image may take long to fetch.
+            guard try await untilChange(of: pipeline, { try await pool.prepare() }) else { return false }
             memory.faults = 0
+            return true
         } catch {
             memory.faults += 1
             throw error
+        }
+    }
+
+    /// Runs `body`, which is cancelled when another version of the pipeline comes into force, or it is stopped or
+    /// deleted; whether it came to its end.
+    private func untilChange(
+        of pipeline: PipelineRecord, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await body()
+                return true
+            }
+            group.addTask {
+                await waitForChange(of: pipeline)
+                return false
+            }
+            let hasEnded = try await group.next() ?? false
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return hasEnded
+        }
+    }
+
+    /// Returns when another version is in force, or the pipeline is stopped or gone, or the task is cancelled.
+    private func waitForChange(of pipeline: PipelineRecord) async {
+        while true {
+            let generation = context.history.events.generation(repo: EventHub.jobs)
+            let now = try? context.history.read { try $0.pipeline(key) }
+            guard let now, now.version == pipeline.version, now.specCommit == pipeline.specCommit,
+                now.stopped == pipeline.stopped,
+                (try? await context.history.events.wait(repo: EventHub.jobs, after: generation)) != nil
+            else { return }
         }
     }
 
@@ -176,12 +212,16 @@ struct TransformRunner: Sendable {
         if memory.faults == 0 { memory.failures += 1 }
         context.logger.warning(
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
-        if let pipeline = try? context.history.read({ try $0.pipeline(key) }) {
+        let pipeline = try? context.history.read { try $0.pipeline(key) }
+        if let pipeline {
             try? await report(.crashing, "\(error)", of: pipeline, &memory)
         }
         let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
         let pause = context.policy.pause(failures: memory.failures + memory.faults, chance: chance)
-        return (try? await context.world.sleep(pause)) != nil
+        guard let pipeline else { return (try? await context.world.sleep(pause)) != nil }
+        // Whoever mends the pipeline need not wait.
+        return (try? await untilChange(of: pipeline) { try await context.world.sleep(pause) }) != nil
+            && !Task.isCancelled
     }
 
     /// Writes the pipeline's state if it is not what was written last.
