@@ -136,7 +136,7 @@ final class Assembly: Sendable {
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
-            clock: SystemClock(), watch: watch, serviceHost: options.serviceHost
+            clock: SystemClock(), watch: watch, progress: progress, serviceHost: options.serviceHost
         ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(

@@ -149,6 +149,38 @@ struct Routes {
         }
     }
 
+    /// A method that changes nothing and is asked again and again; it ends when its caller goes away.
+    mutating func bidirectional<Input: Message, Output: Message>(
+        _ method: MethodDescriptor,
+        _ handler:
+            @escaping @Sendable (RPCAsyncSequence<Input, any Error>, Call, RPCWriter<Output>) async throws -> Void
+    ) {
+        let (callers, rule) = (callers, Self.rule(of: method))
+        let metrics = calls.add(method)
+        register(method) { (request: StreamingServerRequest<Input>, context) in
+            let span = metrics.begin()
+            return try await span.preparing {
+                try await rpc {
+                    var open = try callers.call(request.metadata, for: method, under: rule)
+                    open.confirm = { [known = open.principal] in
+                        try callers.confirm(known, request.metadata, for: method, under: rule)
+                    }
+                    let call = open
+                    return StreamingServerResponse { writer in
+                        try await span.ending {
+                            try await rpc {
+                                try await Self.endingWithCaller(context) {
+                                    try await handler(request.messages, call, writer)
+                                }
+                            }
+                        }
+                        return [:]
+                    }
+                }
+            }
+        }
+    }
+
     /// Gives every method of `methods` that has no handler one that says what is missing.
     mutating func refuse(_ methods: [MethodDescriptor], _ text: @escaping @Sendable (MethodDescriptor) -> String) {
         for method in methods where !router.hasHandler(forMethod: method) {

@@ -1,8 +1,9 @@
 import Core
 import Synchronization
 
-/// A launcher whose programs do what a test says. Stricter than real ones: two runs of one pipeline at a time, and a
-/// start before leftovers are ended, are breaches that ``breaches`` keeps.
+/// A launcher whose programs do what a test says. Stricter than real ones: two runs of one pipeline at a time (of a
+/// transform: runs of two of its launches), and a start before leftovers are ended, are breaches that ``breaches``
+/// keeps.
 package final class ScriptedLauncher: Launcher {
     /// Guarded by the lock around it.
     private struct State {
@@ -11,8 +12,13 @@ package final class ScriptedLauncher: Launcher {
         var refusals: [SpileError] = []
         var ignoresStop = false
         var areLeftoversEnded = false
+        var code: Code = { _ in nil }
         var breaches: [String] = []
     }
+
+    /// What a program does, all at once, with the folder and the variables of its order; gives how it ends, nil for one
+    /// that goes on until ``end(_:_:)`` or a stop.
+    package typealias Code = @Sendable (LaunchOrder) throws -> LaunchExit?
 
     private let state = Mutex(State())
     /// Each start, as it happens.
@@ -36,6 +42,9 @@ package final class ScriptedLauncher: Launcher {
     /// From now on programs do not end by themselves when they are stopped: ``end(_:_:)`` says when.
     package func holdStops() { state.withLock { $0.ignoresStop = true } }
 
+    /// What programs do that start from now on. One that throws ends with code 70.
+    package func setCode(_ code: @escaping Code) { state.withLock { $0.code = code } }
+
     /// Lets a program print.
     package func print(_ line: String, from handle: LaunchHandle) {
         let order = state.withLock { $0.runs[handle]?.order }
@@ -53,17 +62,27 @@ package final class ScriptedLauncher: Launcher {
     }
 
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
-        let handle = LaunchHandle("\(order.pipeline)#\(order.epoch)")
-        try state.withLock { state in
+        let handle = LaunchHandle("\(order.pipeline)#\(order.number)")
+        let code = try state.withLock { state in
             if !state.areLeftoversEnded { state.breaches.append("\(handle) was started before leftovers were ended") }
             if !state.refusals.isEmpty { throw state.refusals.removeFirst() }
-            if state.runs.values.contains(where: { $0.order.pipeline == order.pipeline && $0.exit == nil }) {
+            if state.runs.values.contains(where: { $0.exit == nil && Self.exclude($0.order, order) }) {
                 state.breaches.append("\(handle) was started beside an older run")
             }
+            if state.runs[handle] != nil { state.breaches.append("\(handle) was started twice") }
             state.runs[handle] = (order, nil)
+            return state.code
         }
         starts.put((handle, order))
+        let exit: LaunchExit?
+        do { exit = try code(order) } catch { exit = .exited(code: 70) }
+        if let exit { end(handle, exit) }
         return handle
+    }
+
+    /// Whether two runs must not be about at the same time: each but those of one launch's datums.
+    private static func exclude(_ older: LaunchOrder, _ newer: LaunchOrder) -> Bool {
+        older.pipeline == newer.pipeline && (older.epoch != newer.epoch || older.run.isEmpty || newer.run.isEmpty)
     }
 
     package func wait(_ handle: LaunchHandle) async throws -> LaunchExit {

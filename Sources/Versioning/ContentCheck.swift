@@ -29,18 +29,31 @@ package struct ContentCheck: Sendable {
             guard change.new != nil, change.old == nil else { continue }
             let path = change.key.path
             if let last, last.path.utf8.elementsEqual(path.utf8) {
-                return "duplicate path output by different datums (\(path) from \(last.datum) and \(path) from "
-                    + "\(change.key.datum))"
+                return duplicate(path, last.datum, change.key.datum)
             }
             last = change.key
             for directory in known.enter(path) where try holdsFile(store, root, directory) {
                 return "file / directory path collision (\(directory))"
             }
-            if !base.isEmpty, try holdsDirectory(store, root, path) {
-                return "file / directory path collision (\(path))"
-            }
+            if base.isEmpty { continue }
+            // What is new may collide with what is not.
+            let datums = try firstDatums(store, root, path)
+            if datums.count > 1 { return duplicate(path, datums[0], datums[1]) }
+            if try holdsDirectory(store, root, path) { return "file / directory path collision (\(path))" }
         }
         return ""
+    }
+
+    private static func duplicate(_ path: String, _ one: String, _ other: String) -> String {
+        "duplicate path output by different datums (\(path) from \(one) and \(path) from \(other))"
+    }
+
+    /// Up to two of the datums that wrote a path.
+    private static func firstDatums(_ store: Store, _ root: Root, _ path: String) throws -> [String] {
+        var cursor = store.scan(root, from: .first(of: path), upTo: .after(path))
+        var datums: [String] = []
+        while datums.count < 2, let (key, _) = try cursor.next() { datums.append(key.datum) }
+        return datums
     }
 
     private static func holdsFile(_ store: Store, _ root: Root, _ path: String) throws -> Bool {

@@ -84,10 +84,18 @@ extension HistoryTransaction {
         }
     }
 
+    /// What a transform puts out is closed by its job: others may do it by force, but what is told of a job's datums
+    /// would not be whole then.
     func refuseTransformOutput(_ commit: CommitRecord, force: Bool) throws {
-        guard !force, !commit.provenance.isEmpty, principal != .server else { return }
+        guard !commit.provenance.isEmpty else { return }
         let key = PipelineKey(project: commit.key.repo.project, name: commit.key.repo.name)
-        guard try catalog.pipeline(key)?.kind == .transform else { return }
+        if force || principal == .server {
+            guard commit.key.repo.type == .meta,
+                try catalog.job(JobKey(pipeline: key, id: commit.key.id))?.state.isTerminal == false
+            else { return }
+        } else {
+            guard try catalog.pipeline(key)?.kind == .transform else { return }
+        }
         throw SpileError.domain("cannot finish a pipeline output or meta commit, use 'stop job' instead: \(commit.key)")
     }
 }

@@ -55,14 +55,20 @@ extension HistoryTransaction {
         if let job = try liveJob(of: commit) {
             try settle(job, commit.error.isEmpty ? .success : .failure, commit.error)
         }
-        guard let meta = try catalog.metaCommit(of: commit.key), meta.isOpen else { return }
-        _ = try finishCommit(CommitHandle(meta.key), description: "", error: commit.error, force: true)
+        try closeMeta(of: commit, error: commit.error)
     }
 
     /// An output commit goes: its job cannot end well.
     func loseJob(of commit: CommitRecord) throws {
         guard let job = try liveJob(of: commit) else { return }
-        try settle(job, .killed, "output commit removed")
+        let reason = "output commit removed"
+        try settle(job, .killed, reason)
+        try closeMeta(of: commit, error: reason)
+    }
+
+    private func closeMeta(of output: CommitRecord, error: String) throws {
+        guard let meta = try catalog.metaCommit(of: output.key), meta.isOpen else { return }
+        _ = try finishCommit(CommitHandle(meta.key), description: "", error: error, force: true)
     }
 
     /// Whether a commit can be the output of a job.

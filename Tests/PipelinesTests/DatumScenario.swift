@@ -46,7 +46,7 @@ struct DatumScenario: CustomStringConvertible {
     }
 
     /// Puts, changes or removes so many files; what would be file and directory at once takes the other's place.
-    private static func edited(_ files: [String: String], count: Int, _ random: SeededRandomness) -> [String: String] {
+    static func edited(_ files: [String: String], count: Int, _ random: SeededRandomness) -> [String: String] {
         var files = files
         for _ in 0..<count {
             if random.below(4) == 0, let path = files.keys.sorted().dropFirst(random.below(files.count + 1)).first {

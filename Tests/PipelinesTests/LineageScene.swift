@@ -114,11 +114,6 @@ final class LineageScene: Sendable {
             }
         }
         let inputs = laid
-        try await write(to: output) { upload in
-            for datum in work {
-                for (path, text) in datum.outputs { try upload.put(path, text, datum: "\(datum.id)") }
-            }
-        }
         try await write(to: meta) { upload in
             for datum in work where hasRecords {
                 let tag = "\(datum.id)"
@@ -126,6 +121,15 @@ final class LineageScene: Sendable {
                 for (path, text) in datum.outputs { try upload.put("/pfs/\(tag)/out\(path)", text, datum: tag) }
             }
             for input in inputs { try upload.put(input.path, "", datum: input.tag) }
+        }
+        try await write(to: output) { upload in
+            for datum in work {
+                for (path, text) in datum.outputs { try upload.put(path, text, datum: "\(datum.id)") }
+            }
+        }
+        try await history.transact(as: .server) {
+            // The other one is closed with it.
+            _ = try $0.finishCommit(CommitHandle(output), description: "", error: "", force: true)
         }
         return output
     }
@@ -145,9 +149,6 @@ final class LineageScene: Sendable {
         let upload = try Upload(to: CommitHandle(commit), in: history, as: .server)
         try body(upload)
         _ = try await upload.finish()
-        try await history.transact(as: .server) {
-            _ = try $0.finishCommit(CommitHandle(commit), description: "", error: "", force: true)
-        }
     }
 
     private static func record(_ work: Work, of pipeline: RepoKey, _ set: CommitID) -> String {

@@ -30,7 +30,7 @@ private final class Scene: Sendable {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         manager = PipelineManager(history: history, changed: { _ in })
         ledger = HistoryLedger(history: history)
-        jobs = Jobs(history: history)
+        jobs = Jobs(history: history, progress: JobProgress())
     }
 
     deinit {

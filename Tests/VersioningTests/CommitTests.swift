@@ -137,6 +137,19 @@ import Versioning
         #expect(head.error == "duplicate path output by different datums (/p from one and /p from two)")
     }
 
+    @Test func aPathThatAnotherDatumWroteInAnEarlierCommitPutsTheCommitInError() async throws {
+        let branch = CommitHandle(try await history.makeRepo("a").branch("master"))
+        for datum in ["two", "one"] {
+            try await history.modify(branch) { upload in
+                for path in ["/o", "/p"] where path == "/p" || datum == "two" {
+                    try Array("x".utf8).withUnsafeBytes { try upload.add(path: path, datum: datum, bytes: $0) }
+                }
+            }
+        }
+        let head = try await history.commit(branch, at: .finished)
+        #expect(head.error == "duplicate path output by different datums (/p from one and /p from two)")
+    }
+
     @Test func ancestryWalksParentsAndNumbersFromTheRoot() async throws {
         let repo = try await history.makeRepo("a")
         var keys: [CommitKey] = []

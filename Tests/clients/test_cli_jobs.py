@@ -91,3 +91,20 @@ class TestJobs:
         shell(f"pachctl delete job {name}")
         assert jobs(shell, "-p web") == []
         assert "not found" in shell.fails(f"pachctl inspect job {name}")
+
+
+def test_of_a_spout_the_commits_that_came_together_are_one_row(own_server, tmp_path):
+    shell = Shell(tmp_path, own_server.address)
+    code = "for n in 1 2 3; do echo 12345 | pachctl put file ticks@master:/$n -f -; done; exec sleep 3600"
+    spec = {"pipeline": {"name": "ticks"}, "transform": {"cmd": ["sh", "-c", code]}, "spout": {}}
+    shell("pachctl create pipeline -f -", json.dumps(spec))
+    shell("until pachctl inspect file ticks@master:/3 2>/dev/null; do :; done")
+    (row,) = table(
+        shell("pachctl list job -p ticks"),
+        "PROJECT", "PIPELINE", "COMMITS", "BYTES", "STARTED", "DURATION", "NEWEST COMMIT", "STATE",
+    )
+    head = json.loads(shell("pachctl inspect commit ticks@master --raw"))["commit"]["id"]
+    assert (row["COMMITS"], row["BYTES"], row["STATE"]) == ("3", "18B", "success")
+    assert row["NEWEST COMMIT"] == head
+    (batch,) = jobs(shell, "-p ticks")
+    assert (batch["commits"], batch["bytes"], batch["last_commit"]) == (3, 18, head)

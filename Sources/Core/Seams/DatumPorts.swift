@@ -23,8 +23,8 @@ package protocol DatumDesk: Sendable {
     func status() -> DatumDeskStatus
 
     /// Ends the try of the datum that is being worked on, if it is of `job` and has files that match every one of
-    /// `filters`, each a path or a hash in hex. Whether it did.
-    func cancel(job: String, filters: [String]) -> Bool
+    /// `filters`, each a path or a hash. Whether it did; then the code has ended.
+    func cancel(job: String, filters: [String]) async -> Bool
 }
 
 package struct DatumDeskStatus: Sendable {

@@ -25,6 +25,8 @@ package struct InputLeaf: Sendable, Equatable {
     package var trigger: BranchTrigger?
     /// Whether new commits of its branch start no work.
     package var isQuiet = false
+    /// What is read instead of the branch's head; nil in every pipeline.
+    package var commit: String?
 
     package init(
         name: String, branch: BranchKey, glob: String, joinOn: String = "", groupBy: String = "", isOuter: Bool = false,
@@ -134,6 +136,7 @@ private struct Reader {
             isLazy: json["lazy"]?.bool ?? false, emptyFiles: json["emptyFiles"]?.bool ?? false, isS3: isS3,
             isReference: json["reference"]?.bool ?? false)
         leaf.trigger = json["trigger"].map(trigger)
+        leaf.commit = text(json, "commit")
         leaf.isQuiet = json["propagationSpec"]?["never"]?.bool ?? false
         return leaf
     }

@@ -51,7 +51,7 @@ extension PipelineSpec {
         if let first = name.utf8.first, !NameRules.isAlphanumeric(first) {
             throw .domain("pipeline names must start with an alphanumeric character")
         }
-        if let input { try InputChecks.check(input, pipeline: name) }
+        if let input { try InputChecks.check(input) }
         try checkEgress()
         if service != nil, parallelism > 1 || json["parallelismSpec"] != nil && parallelism != 1 {
             throw .domain("services can only be run with a constant parallelism of 1")
@@ -98,26 +98,36 @@ extension SecretSpec {
     }
 }
 
+extension InputSpec {
+    /// The checks of an input of which only the datums are asked: unlike a pipeline's it may name commits.
+    package func check() throws(SpileError) { try InputChecks.check(self, mayNameCommits: true) }
+}
+
 /// The checks of an input tree.
 enum InputChecks {
-    static func check(_ input: InputSpec, pipeline: String) throws(SpileError) {
-        _ = try names(of: input, inside: nil)
+    static func check(_ input: InputSpec, mayNameCommits: Bool = false) throws(SpileError) {
+        _ = try names(of: input, inside: nil, mayNameCommits: mayNameCommits)
     }
 
     /// Checks a subtree and returns the names it uses; siblings of a union may share names.
     private static func names(
-        of input: InputSpec, inside outer: InputSpec.Combination?
+        of input: InputSpec, inside outer: InputSpec.Combination?, mayNameCommits: Bool
     ) throws(SpileError) -> Set<String> {
         let kinds = (input.pfs == nil ? 0 : 1) + (input.cron == nil ? 0 : 1) + input.combined.count
         if kinds > 1 { throw .domain("multiple input types set") }
         if kinds == 0 { throw .domain("no input set") }
-        if let pfs = input.pfs { return [try file(pfs, inside: outer)] }
+        if let pfs = input.pfs {
+            if !mayNameCommits, !(pfs["commit"]?.string ?? "").isEmpty {
+                throw .domain("input cannot come from a commit; use a branch")
+            }
+            return [try file(pfs, inside: outer)]
+        }
         if let cron = input.cron { return [try tick(cron)] }
         var all: Set<String> = []
         for (combination, children) in input.combined {
             let context = outer ?? (combination == .cross ? nil : combination)
             for child in children {
-                let names = try names(of: child, inside: context)
+                let names = try names(of: child, inside: context, mayNameCommits: mayNameCommits)
                 if combination != .union, let twice = all.intersection(names).min() {
                     throw .domain("name \"\(twice)\" was used more than once")
                 }
@@ -149,7 +159,6 @@ enum InputChecks {
             if pfs["emptyFiles"]?.bool ?? false { throw .domain("input cannot specify both 's3' and 'empty_files'") }
             if let outer { throw .domain("S3 inputs in \(outer.rawValue) expressions are not supported") }
         }
-        if !(pfs["commit"]?.string ?? "").isEmpty { throw .domain("input cannot come from a commit; use a branch") }
         return name
     }
 

@@ -47,7 +47,7 @@ extension Jobs {
                     beyond: cursor, limit: Self.page)
                 let visible = try sight.visible(jobs, in: catalog)
                 let kept = try visible.filter { try scope.holds($0, in: catalog) }
-                return (try kept.map { try Self.view($0, in: catalog) }, jobs.last?.number)
+                return (try kept.map { try view($0, in: catalog) }, jobs.last?.number)
             }
             for view in views where try await !body(view) { return }
             guard let last else { return }
@@ -88,7 +88,7 @@ extension Jobs {
                 return try catalog.jobs(
                     JobFilter(pipeline: pipeline, isLive: cursor < newest), order: .oldestFirst, beyond: cursor,
                     limit: Self.page
-                ).map { try Self.view($0, in: catalog) }
+                ).map { try view($0, in: catalog) }
             }
             for view in views { try await deliver(view) }
             if let last = views.last {

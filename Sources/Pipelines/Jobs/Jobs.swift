@@ -5,8 +5,12 @@ import Versioning
 /// changes here through history's events.
 package struct Jobs: Sendable {
     let history: History
+    let progress: JobProgress
 
-    package init(history: History) { self.history = history }
+    package init(history: History, progress: JobProgress) {
+        self.history = history
+        self.progress = progress
+    }
 
     /// A job with what a listing shows of it besides its row.
     package struct View: Sendable {
@@ -17,6 +21,13 @@ package struct Jobs: Sendable {
         package var pipeline: PipelineRecord?
         /// What it reads, by branch.
         package var inputs: [BranchKey: CommitID]
+        /// How far it is; nil for a job that does not run.
+        package var live: JobProgress.Live?
+
+        /// Of its datums so far; final once the job is over.
+        package var counts: DatumCounts { live?.counts ?? job.counts }
+        /// What they took so far, likewise.
+        package var stats: DatumStats { live?.stats ?? job.stats }
     }
 
     package static func missing(_ key: JobKey) -> SpileError { .notFound("job \"\(key)\" not found") }
@@ -32,7 +43,7 @@ package struct Jobs: Sendable {
         var wasThere = false
         while true {
             let generation = history.events.generation(repo: EventHub.jobs)
-            let found = try history.read { catalog in try catalog.job(key).map { try Self.view($0, in: catalog) } }
+            let found = try history.read { catalog in try catalog.job(key).map { try view($0, in: catalog) } }
             guard let found else {
                 throw wasThere ? SpileError.domain("job \(key) was deleted") : Self.missing(key)
             }
@@ -66,13 +77,17 @@ package struct Jobs: Sendable {
 
     /// Checks that a caller may see a pipeline's jobs; code of a pipeline sees its own.
     static func require(_ pipeline: PipelineKey, by principal: Principal, in catalog: any CatalogReader) throws {
-        if case .launch(let own, _) = principal, own != pipeline {
-            throw Principal.refusal(of: own, "it may see its own jobs only")
-        }
+        try requireOwn(pipeline, by: principal)
         try catalog.require([.pipelineListJob], on: AccessResource(pipeline.repo(.user)), by: principal)
     }
 
-    static func view(_ job: JobRecord, in catalog: any CatalogReader) throws -> View {
+    /// The second half of that: for where other permissions count.
+    static func requireOwn(_ pipeline: PipelineKey, by principal: Principal) throws {
+        guard case .launch(let own, _) = principal, own != pipeline else { return }
+        throw Principal.refusal(of: own, "it may see its own jobs only")
+    }
+
+    func view(_ job: JobRecord, in catalog: any CatalogReader) throws -> View {
         let commit = try catalog.commit(sequence: job.commit)
         let pipeline = try catalog.pipelineVersions(job.key.pipeline).first { $0.version == job.version }
         var inputs: [BranchKey: CommitID] = [:]
@@ -82,6 +97,6 @@ package struct Jobs: Sendable {
         }
         return View(
             job: job, branch: try commit?.branch.flatMap { try catalog.branch(id: $0)?.key.name }, pipeline: pipeline,
-            inputs: inputs)
+            inputs: inputs, live: job.state == .running ? progress[job.key] : nil)
     }
 }

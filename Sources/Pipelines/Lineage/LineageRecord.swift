@@ -25,34 +25,15 @@ struct LineageRecord {
 
     /// Reads a record; nil for what is none, or names no file somewhere.
     init?(id: Digest, _ bytes: [UInt8]) {
-        guard let node = try? SpecDocument.plainJSON(String(decoding: bytes, as: UTF8.self)),
-            let name = node["job"]?["pipeline"]?["name"]?.string,
-            let job = node["job"]?["id"]?.string.flatMap({ CommitID($0) })
-        else { return nil }
-        let project = ProjectKey(node["job"]?["pipeline"]?["project"]?["name"]?.string ?? "")
+        guard let record = DatumRecord(id: id, text: String(decoding: bytes, as: UTF8.self)) else { return nil }
         self.id = id
-        self.job = JobKey(pipeline: PipelineKey(project: project, name: name), id: job)
-        state = node["state"]?.string ?? ""
-        let nodes = node["inputs"]?.elements ?? []
-        inputs = nodes.compactMap(Self.input)
-        if inputs.count < nodes.count { return nil }
+        job = record.job
+        state = record.state.rawValue
+        inputs = record.inputs.map {
+            Input(name: $0.name, commit: $0.branch.repo.commit($0.commit), path: $0.path)
+        }
     }
 
     var node: Lineage.Datum { Lineage.Datum(job: job, id: id, state: state) }
     var key: LineageNodes.Key { .datum(job, id) }
-
-    private static func input(_ node: JSONValue) -> Input? {
-        guard let info = node["fileInfo"], let file = info["file"], let path = file["path"]?.string,
-            let commit = file["commit"], let repo = commit["repo"], let name = repo["name"]?.string,
-            let id = commit["id"]?.string.flatMap({ CommitID($0) })
-        else { return nil }
-        let key = RepoKey(
-            project: ProjectKey(repo["project"]?["name"]?.string ?? ""), name: name,
-            type: repo["type"]?.string.flatMap { RepoType(rawValue: $0) } ?? .user)
-        let clean = FilePath.clean(path)
-        let isDirectory = info["fileType"]?.string == "DIR" || path.hasSuffix("/")
-        return Input(
-            name: node["name"]?.string ?? "", commit: key.commit(id),
-            path: isDirectory && clean != "/" ? clean + "/" : clean)
-    }
 }

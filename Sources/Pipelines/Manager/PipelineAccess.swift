@@ -78,12 +78,19 @@ extension PipelineManager {
     package func checkLogReader(_ principal: Principal, of pipeline: PipelineRecord) throws {
         try history.read { catalog in
             let versions = [pipeline, try catalog.pipeline(pipeline.key)].compactMap { $0 }
-            let inputs = try versions.flatMap { try PipelineSpec(canonical: $0.effectiveSpec).inputRepos }
-            // What is gone has no readers.
-            let known = try inputs.filter { try catalog.repo($0) != nil }
-            for repo in known + [pipeline.key.repo(.user)] {
-                try catalog.require([.repoRead], on: AccessResource(repo), by: principal)
-            }
+            try catalog.requireReader(of: pipeline.key, versions, by: principal)
+        }
+    }
+}
+
+extension CatalogReader {
+    /// Checks that somebody may read a pipeline's output repo, and what these versions of it read (`clients.md` §3.3).
+    func requireReader(of pipeline: PipelineKey, _ versions: [PipelineRecord], by principal: Principal) throws {
+        let inputs = try versions.flatMap { try PipelineSpec(canonical: $0.effectiveSpec).inputRepos }
+        // What is gone has no readers.
+        let known = try inputs.filter { try repo($0) != nil }
+        for repo in known + [pipeline.repo(.user)] {
+            try require([.repoRead], on: AccessResource(repo), by: principal)
         }
     }
 }

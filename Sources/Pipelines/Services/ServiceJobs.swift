@@ -54,10 +54,13 @@ enum ServiceJobs {
     /// Ends the jobs of a pipeline that can never run, since an input of theirs is in error.
     static func endUnrunnable(of pipeline: PipelineKey, in transaction: HistoryTransaction) throws {
         for (job, names) in try unrunnable(of: pipeline, in: transaction.catalog) {
-            let list = names.joined(separator: ", ")
-            try transaction.end(
-                job, .unrunnable, reason: "unrunnable because the following upstream pipelines failed: \(list)")
+            try transaction.end(job, .unrunnable, reason: reason(names))
         }
+    }
+
+    /// Why a job whose inputs in these repos are in error cannot run (`pps.md` §10).
+    static func reason(_ repos: [String]) -> String {
+        "unrunnable because the following upstream pipelines failed: \(repos.joined(separator: ", "))"
     }
 
     /// The jobs that are not over and read a commit in error, with the names of the repos that it is in.

@@ -81,12 +81,11 @@ final class BatchDesk: DatumDesk {
             worker: worker, job: job, datum: active.map { ($0.since, $0.files.map { ($0.path, $0.digest) }) })
     }
 
-    func cancel(job: String, filters: [String]) -> Bool {
-        guard job == "\(self.job.id)", let active = progress[self.job]?.active[number],
-            let interrupt = active.interrupt,
-            filters.allSatisfy({ filter in active.files.contains { $0.path == filter || "\($0.digest)" == filter } })
+    func cancel(job: String, filters: [String]) async -> Bool {
+        guard job == "\(self.job.id)", let active = progress[self.job]?.active[number], let end = active.end,
+            active.matches(filters)
         else { return false }
-        interrupt()
+        await end()
         return true
     }
 

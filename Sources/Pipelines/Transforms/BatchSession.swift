@@ -121,7 +121,7 @@ final class BatchSession {
     ) async throws -> BatchDesk.Event? {
         let desk = code.desk
         return try await withTaskCancellationHandler {
-            try await attempt.inTime(run) { await desk.event() }
+            try await attempt.inTime(run, isDone: { if case .asked = $0 { true } else { false } }) { await desk.event() }
         } onCancel: {
             run.interrupt()
         }

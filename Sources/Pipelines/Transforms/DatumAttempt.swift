@@ -131,7 +131,8 @@ struct DatumAttempt: Sendable {
     /// Runs a command to its end, or to that of its time.
     private func run(_ code: some DatumCode, _ command: [String], _ input: [UInt8]) async throws -> Result {
         try await noting { run in
-            guard let end = try await inTime(run, { try await code.run(command, input, run) }) else { return timedOut }
+            guard let end = try await inTime(run, isDone: \.isOwn, { try await code.run(command, input, run) })
+            else { return timedOut }
             return result(of: end)
         }
     }
@@ -140,10 +141,14 @@ struct DatumAttempt: Sendable {
     func noting(_ body: (CodeRun) async throws -> Result) async throws -> Result {
         let run = CodeRun()
         let active = JobProgress.Active(
-            worker: name, datum: datum.id, files: datum.files, since: job.context.world.clock.now(),
-            interrupt: { run.interrupt() })
+            worker: name, datum: datum.id, files: datum.files, commits: job.commits,
+            since: job.context.world.clock.now(),
+            end: { await run.end() })
         job.context.progress.change(job.record.key) { $0.active[worker] = active }
-        defer { job.context.progress.change(job.record.key) { $0.active[worker]?.interrupt = nil } }
+        defer {
+            job.context.progress.change(job.record.key) { $0.active[worker]?.end = nil }
+            run.finish()
+        }
         return try await body(run)
     }
 
@@ -164,8 +169,9 @@ struct DatumAttempt: Sendable {
     }
 
     /// What `body` gives, which ends when the run is interrupted; nil if that was because the datum's time was over.
+    /// `isDone` tells what it gives by itself from what it gives when it is interrupted.
     func inTime<Value: Sendable>(
-        _ run: CodeRun, _ body: @escaping @Sendable () async throws -> Value
+        _ run: CodeRun, isDone: (Value) -> Bool, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value? {
         let context = job.context
         guard let timeout = job.spec.datumTimeout else {
@@ -181,12 +187,19 @@ struct DatumAttempt: Sendable {
                 run.interrupt()
                 return nil
             }
-            let first = await group.nextResult()
+            var endings = [await group.nextResult()]
             group.cancelAll()
-            // The run is over in either case.
-            while await group.nextResult() != nil {}
+            // The run is over in either case, and each may have come first.
+            while let ending = await group.nextResult() { endings.append(ending) }
             try Task.checkCancellation()
-            return try first?.get() ?? nil
+            let values = endings.compactMap { try? $0?.get() }
+            if let done = values.first(where: { $0.map(isDone) == true }) { return done }
+            return values.contains { $0 == nil } ? nil : try endings[0]?.get() ?? nil
         }
     }
+}
+
+extension WorkerRunEnd {
+    /// Whether the code came to an end of its own.
+    var isOwn: Bool { if case .ended(.exited) = self { true } else { false } }
 }

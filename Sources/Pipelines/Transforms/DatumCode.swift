@@ -17,6 +17,8 @@ final class CodeRun: Sendable {
     private struct State {
         var kill: (@Sendable () -> Void)?
         var isInterrupted = false
+        var isOver = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -28,6 +30,28 @@ final class CodeRun: Sendable {
             return state.kill
         }
         kill?()
+    }
+
+    /// The same, and waits until the run is over.
+    func end() async {
+        interrupt()
+        await withCheckedContinuation { waiter in
+            let isOver = state.withLock { state in
+                if !state.isOver { state.waiters.append(waiter) }
+                return state.isOver
+            }
+            if isOver { waiter.resume() }
+        }
+    }
+
+    /// The run is over. To be called once.
+    func finish() {
+        let waiters = state.withLock { state in
+            state.isOver = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Tells how the run is killed; nil when there is nothing to kill any more.

@@ -161,9 +161,7 @@ package struct DatumRecord: Sendable, Equatable {
 
     /// Reads the text of the record of datum `id`; nil for what is none.
     package init?(id: Digest, text: String) {
-        guard let json = try? SpecDocument.plainJSON(text), let job = JobKey(json["job"]),
-            let hash = json["hash"]?.string.flatMap(Digest.init(hex:))
-        else { return nil }
+        guard let json = try? SpecDocument.plainJSON(text), let job = JobKey(json["job"]) else { return nil }
         var inputs: [Input] = []
         for element in json["inputs"]?.elements ?? [] {
             guard let input = Input(element) else { return nil }
@@ -175,7 +173,7 @@ package struct DatumRecord: Sendable, Equatable {
         }
         func bytes(_ name: String) -> UInt64 { UInt64(clamping: stats?[name]?.integer ?? 0) }
         self.init(
-            id: id, job: job, inputs: inputs, hash: hash,
+            id: id, job: job, inputs: inputs, hash: json["hash"]?.string.flatMap(Digest.init(hex:)) ?? .zero,
             state: json["state"]?.string.flatMap(State.init) ?? .processed, reason: json["reason"]?.string ?? "",
             stats: DatumStats(
                 downloadSeconds: seconds("downloadTime"), processSeconds: seconds("processTime"),
@@ -192,9 +190,12 @@ extension DatumRecord.Input {
             let commit = file["commit"]?["id"]?.string.flatMap({ CommitID($0) })
         else { return nil }
         let hash = info["hash"]?.string.flatMap { Data(base64Encoded: $0) }
+        let clean = FilePath.clean(path)
+        let isDirectory = info["fileType"]?.string == "DIR" || path.hasSuffix("/")
         let branch = json["branch"]?.string ?? file["commit"]?["branch"]?["name"]?.string ?? ""
         self.init(
-            name: json["name"]?.string ?? "", branch: repo.branch(branch), commit: commit, path: path,
+            name: json["name"]?.string ?? "", branch: repo.branch(branch), commit: commit,
+            path: isDirectory && clean != "/" ? clean + "/" : clean,
             digest: hash.flatMap { $0.count == Digest.byteCount ? Digest($0) : nil } ?? .zero,
             size: UInt64(clamping: info["sizeBytes"]?.integer ?? 0), joinOn: json["joinOn"]?.string ?? "",
             groupBy: json["groupBy"]?.string ?? "", isOuter: json["outerJoin"]?.bool ?? false,

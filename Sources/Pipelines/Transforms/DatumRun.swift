@@ -68,12 +68,8 @@ struct DatumRun: Sendable {
     private func record(of datum: Datum, index: Int64) -> DatumRecord {
         DatumRecord(
             id: datum.id, job: job.record.key,
-            inputs: datum.files.map { file in
-                let leaf = file.input.leaf
-                return DatumRecord.Input(
-                    name: leaf.name, branch: leaf.branch, commit: job.commits[file.input.index] ?? job.record.key.id,
-                    path: file.path, digest: file.digest, size: file.size, joinOn: file.joinKey,
-                    groupBy: file.groupKey, isOuter: leaf.isOuter, isLazy: leaf.isLazy, emptyFiles: leaf.emptyFiles)
+            inputs: datum.files.map {
+                DatumRecord.Input($0, commit: job.commits[$0.input.index] ?? job.record.key.id)
             },
             hash: datum.hash(salt: job.pipeline.salt), index: index)
     }

@@ -19,7 +19,9 @@ struct JobBase: Sendable {
             let metaBase = try catalog.inherited(by: meta), metaBase.key.id == inherited.key.id,
             metaBase.isFinished, !metaBase.isForgotten,
             let record = try catalog.job(JobKey(pipeline: job.key.pipeline, id: inherited.key.id)),
-            record.commit == inherited.sequence, record.state == .success
+            record.commit == inherited.sequence, record.state == .success,
+            // One that somebody else closed has worked on nothing, whatever its commits inherited.
+            record.counts.total > 0
         else { return nil }
         let version = try catalog.pipelineVersions(job.key.pipeline).first { $0.version == record.version }
         let inputs = try inherited.provenance.map { try catalog.commit(sequence: $0) }

@@ -50,7 +50,9 @@ struct JobPlan: Sendable {
 
     private static func way(_ tree: InputTree, _ pipeline: PipelineRecord, _ base: JobBase?) throws -> Way {
         guard let base else { return .fromScratch }
-        guard base.inputs != nil, base.job.counts.recovered == 0, let before = base.pipeline,
+        guard let inputs = base.inputs, base.job.counts.recovered == 0, let before = base.pipeline,
+            // A repo that was deleted since is in no commit's provenance any more.
+            tree.leaves.allSatisfy({ leaf in inputs.contains { $0.key.repo == leaf.branch.repo } }),
             before.salt == pipeline.salt, let input = try PipelineSpec(canonical: before.effectiveSpec).input,
             try InputTree(input, of: pipeline.key) == tree
         else { return .byRecord }

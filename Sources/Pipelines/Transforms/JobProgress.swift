@@ -9,9 +9,11 @@ package final class JobProgress: Sendable {
         package var worker: String
         package var datum: Digest
         package var files: [InputFile]
+        /// Of each input of the tree, from the left, what is read of it.
+        package var commits: [CommitID?]
         package var since: Instant
-        /// Kills the run of its code, while there is one: the try counts as failed.
-        package var interrupt: (@Sendable () -> Void)?
+        /// Kills the run of its code, while there is one: the try counts as failed. Returns when it is over.
+        package var end: (@Sendable () async -> Void)?
     }
 
     package struct Live: Sendable {
@@ -19,8 +21,13 @@ package final class JobProgress: Sendable {
         package var stats = DatumStats()
         /// By the worker's number.
         package var active: [Int: Active] = [:]
-        /// Commits to read the files of active datums from.
-        package var epoch: Int64 = 0
+        /// Datums that were found and have to be worked on.
+        package var found: Int64 = 0
+
+        /// How many of these nobody has taken up.
+        package var waiting: Int64 {
+            max(0, found - counts.processed - counts.recovered - counts.failed - Int64(active.count))
+        }
     }
 
     private let jobs = Mutex<[JobKey: Live]>([:])
@@ -30,7 +37,7 @@ package final class JobProgress: Sendable {
     /// Nil for a job that does not run.
     package subscript(key: JobKey) -> Live? { jobs.withLock { $0[key] } }
 
-    func begin(_ key: JobKey, epoch: Int64) { jobs.withLock { $0[key] = Live(epoch: epoch) } }
+    func begin(_ key: JobKey) { jobs.withLock { $0[key] = Live() } }
     func end(_ key: JobKey) { jobs.withLock { $0[key] = nil } }
 
     func change(_ key: JobKey, _ body: (inout Live) -> Void) {

@@ -40,7 +40,7 @@ struct JobRun: Sendable {
     /// will, and `CancellationError`.
     func run() async throws {
         let (job, plan) = try await begin()
-        context.progress.begin(key, epoch: job.plan.epoch)
+        context.progress.begin(key)
         defer { context.progress.end(key) }
         let result = try await work(job, plan)
         try Task.checkCancellation()
@@ -109,6 +109,7 @@ struct JobRun: Sendable {
                     try Task.checkCancellation()
                     switch step {
                     case .process(let datum, let index):
+                        context.progress.change(key) { $0.found += 1 }
                         // After a failure nothing more is begun, but all are counted.
                         _ = await queue.put(Work(datum: datum, index: index))
                     case .drop(let id):

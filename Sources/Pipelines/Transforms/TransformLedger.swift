@@ -7,19 +7,24 @@ enum TransformLedger {
     enum Next {
         /// Its oldest job, whose inputs are complete.
         case run(JobKey)
+        /// End its oldest job, which can never run: a commit in error is in its inputs, from these repos.
+        case giveUp(JobKey, because: [String])
         /// Nothing, until something changes.
         case wait
     }
 
-    /// The oldest job that is not over, if what it reads is finished.
+    /// Looks at the oldest job that is not over. The others wait for it, however many they are.
     static func next(of pipeline: PipelineKey, in catalog: any CatalogReader) throws -> Next {
         let live = JobFilter(pipeline: pipeline, isLive: true)
         guard let job = try catalog.jobs(live, order: .oldestFirst, beyond: nil, limit: 1).first,
-            let output = try catalog.commit(sequence: job.commit),
-            // What it begins with has to be settled, too.
-            try catalog.inherited(by: output)?.isFinished != false,
-            try catalog.inputs(of: job)?.allSatisfy({ $0.isFinished && $0.error.isEmpty }) == true
+            let output = try catalog.commit(sequence: job.commit), let inputs = try catalog.inputs(of: job)
         else { return .wait }
+        let failed = inputs.filter { !$0.error.isEmpty }
+        if !failed.isEmpty { return .giveUp(job.key, because: failed.map(\.key.repo.name).sorted()) }
+        // What it begins with has to be settled, too.
+        guard inputs.allSatisfy(\.isFinished), try catalog.inherited(by: output)?.isFinished != false else {
+            return .wait
+        }
         return .run(job.key)
     }
 

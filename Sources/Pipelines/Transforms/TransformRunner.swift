@@ -8,10 +8,11 @@ struct TransformRunner: Sendable {
     let site: LaunchSite
     let key: PipelineKey
 
-    /// What the catalog was told last, and what went wrong in a row.
+    /// What went wrong in a row, and whose state was reported.
     private struct Memory {
-        var reported: StateReport?
         var failures: Int64 = 0
+        /// The spec commit of the version: no other pipeline has it, one of the same name neither.
+        var reported: CommitID?
         /// How often in a row no worker could be started.
         var faults: Int64 = 0
         /// The workers of what is in force; nil where each run of the code is a launch of its own.
@@ -22,7 +23,8 @@ struct TransformRunner: Sendable {
         case ran((any Error)?)
         /// The job's row is over.
         case over
-        case timeIsUp
+        /// Its time is over; with what kept it from being ended.
+        case timeIsUp((any Error)?)
     }
 
     /// Returns when the pipeline is gone or is no transform any more, or the task is cancelled.
@@ -67,14 +69,7 @@ struct TransformRunner: Sendable {
         }
         guard try await readyWorkers(of: pipeline, &memory) else { return nil }
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
-        if try context.history.read({ try !ServiceJobs.unrunnable(of: key, in: $0).isEmpty }) {
-            let key = key
-            try await context.history.transact(as: .server) { try ServiceJobs.endUnrunnable(of: key, in: $0) }
-        }
-        guard case .run(let job) = try context.history.read({ try TransformLedger.next(of: key, in: $0) }) else {
-            return nil
-        }
-        return job
+        return try await next()
     }
 
     /// Sees to it that workers of what is in force are ready; false if that is no longer in force before they are.
@@ -86,7 +81,7 @@ struct TransformRunner: Sendable {
             }
             guard let pool = memory.pool else { return true }
             // An image may take long to fetch.
-            guard try await untilChange(of: pipeline, { try await pool.prepare() }) else { return false }
+            guard try await end(of: { try await pool.prepare() }, orChangeOf: pipeline) else { return false }
             memory.faults = 0
             return true
         } catch {
@@ -95,42 +90,23 @@ struct TransformRunner: Sendable {
         }
     }
 
-    /// Runs `body`, which is cancelled when another version of the pipeline comes into force, or it is stopped or
-    /// deleted; whether it came to its end.
-    private func untilChange(
-        of pipeline: PipelineRecord, _ body: @escaping @Sendable () async throws -> Void
-    ) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                try await body()
-                return true
-            }
-            group.addTask {
-                await waitForChange(of: pipeline)
-                return false
-            }
-            let hasEnded = try await group.next() ?? false
-            group.cancelAll()
-            while await group.nextResult() != nil {}
-            return hasEnded
-        }
-    }
-
-    /// Returns when another version is in force, or the pipeline is stopped or gone, or the task is cancelled.
-    private func waitForChange(of pipeline: PipelineRecord) async {
-        while true {
-            let generation = context.history.events.generation(repo: EventHub.jobs)
-            let now = try? context.history.read { try $0.pipeline(key) }
-            guard let now, now.version == pipeline.version, now.specCommit == pipeline.specCommit,
-                now.stopped == pipeline.stopped,
-                (try? await context.history.events.wait(repo: EventHub.jobs, after: generation)) != nil
-            else { return }
-        }
-    }
-
     private func close(_ memory: inout Memory) async {
         await memory.pool?.close()
         memory.pool = nil
+    }
+
+    /// The job to be run now. Those before it that can never run are ended.
+    private func next() async throws -> JobKey? {
+        while true {
+            switch try context.history.read({ try TransformLedger.next(of: key, in: $0) }) {
+            case .run(let job): return job
+            case .wait: return nil
+            case .giveUp(let job, let repos):
+                try await context.history.transact(as: .server) {
+                    try TransformLedger.end(job, .unrunnable, reason: ServiceJobs.reason(repos), in: $0)
+                }
+            }
+        }
     }
 
     /// Runs a job to its end, to that of its row, or to that of its time.
@@ -148,15 +124,19 @@ struct TransformRunner: Sendable {
             }
             if let limit {
                 group.addTask {
-                    await end(job, after: limit)
-                    return .timeIsUp
+                    do { try await end(job, after: limit) } catch { return .timeIsUp(error) }
+                    return .timeIsUp(nil)
                 }
             }
             var problem: (any Error)?
             for await ending in group {
-                if case .ran(let error) = ending { problem = error }
-                // When its time is up the job's row is over soon.
-                if case .timeIsUp = ending { continue }
+                switch ending {
+                case .ran(let error): problem = problem ?? error
+                case .over: break
+                // The job's row is over then.
+                case .timeIsUp(nil): continue
+                case .timeIsUp(let error): problem = error
+                }
                 group.cancelAll()
             }
             return problem
@@ -177,12 +157,12 @@ struct TransformRunner: Sendable {
         }
     }
 
-    private func end(_ job: JobKey, after seconds: Double) async {
-        let started = (try? context.history.read { try $0.job(job)?.startedAt }) ?? nil
+    private func end(_ job: JobKey, after seconds: Double) async throws {
+        let started = try context.history.read { try $0.job(job)?.startedAt }
         let now = context.world.clock.now()
         let left = seconds - now.seconds(since: started ?? now)
         guard (try? await context.world.sleep(max(0, left))) != nil else { return }
-        _ = try? await context.history.transact(as: .server) {
+        try await context.history.transact(as: .server) {
             try TransformLedger.end(job, .killed, reason: " jobtimed out", in: $0)
         }
     }
@@ -213,28 +193,61 @@ struct TransformRunner: Sendable {
         context.logger.warning(
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
         let pipeline = try? context.history.read { try $0.pipeline(key) }
-        if let pipeline {
-            try? await report(.crashing, "\(error)", of: pipeline, &memory)
-        }
+        if let pipeline { try? await report(.crashing, "\(error)", of: pipeline, &memory) }
         let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
         let pause = context.policy.pause(failures: memory.failures + memory.faults, chance: chance)
-        guard let pipeline else { return (try? await context.world.sleep(pause)) != nil }
-        // Whoever mends the pipeline need not wait.
-        return (try? await untilChange(of: pipeline) { try await context.world.sleep(pause) }) != nil
-            && !Task.isCancelled
+        let world = context.world
+        guard let pipeline else { return (try? await world.sleep(pause)) != nil }
+        // What is changed may be the remedy, and is not kept waiting.
+        if (try? await end(of: { try await world.sleep(pause) }, orChangeOf: pipeline)) == false { memory.failures = 0 }
+        return !Task.isCancelled
     }
 
-    /// Writes the pipeline's state if it is not what was written last.
+    /// Runs `body` to its end, or until the pipeline is no longer what it was, when it is cancelled; whether it came to
+    /// its end.
+    private func end(
+        of body: @escaping @Sendable () async throws -> Void, orChangeOf pipeline: PipelineRecord
+    ) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await body()
+                return true
+            }
+            group.addTask {
+                await waitForChange(of: pipeline)
+                return false
+            }
+            let hasEnded = await group.nextResult()
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return try hasEnded?.get() ?? false
+        }
+    }
+
+    /// Returns when another version is in force, or the pipeline was stopped or deleted, or the task is cancelled.
+    private func waitForChange(of pipeline: PipelineRecord) async {
+        while true {
+            let generation = context.history.events.generation(repo: EventHub.jobs)
+            let isSame = try? context.history.read { catalog in
+                let now = try catalog.pipeline(key)
+                return now?.specCommit == pipeline.specCommit && now?.stopped == pipeline.stopped
+            }
+            if isSame == false { return }
+            guard (try? await context.history.events.wait(repo: EventHub.jobs, after: generation)) != nil else {
+                return
+            }
+        }
+    }
+
+    /// Writes the pipeline's state unless it stands there.
     private func report(
         _ state: PipelineState, _ reason: String, of pipeline: PipelineRecord, _ memory: inout Memory
     ) async throws {
+        if memory.reported == pipeline.specCommit, pipeline.state == state, pipeline.reason == reason { return }
         var report = StateReport(version: pipeline.version, state: state, reason: reason)
-        if let known = memory.reported, known.version == report.version, known.state == state, known.reason == reason {
-            return
-        }
         if state == .running || state == .crashing { report.startedAt = context.world.clock.now() }
         try await HistoryLedger(history: context.history).report(report, of: key)
-        memory.reported = report
+        memory.reported = pipeline.specCommit
         context.logs.note("\(state): \(reason)", of: key)
     }
 }

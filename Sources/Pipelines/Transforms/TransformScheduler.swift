@@ -32,10 +32,10 @@ package final class TransformScheduler: Sendable {
     /// Runs until ``shutDown()`` or the task is cancelled. To be called once, when the server listens at `site` and
     /// nothing of an earlier server runs any more.
     package func run(at site: LaunchSite) async {
-        do {
-            try context.removeLeftovers()
-            for key in try context.history.read({ try $0.pipelines(in: nil).map(\.key) }) { changed(key) }
-        } catch {
+        do { try context.removeLeftovers() } catch {
+            context.logger.error("cannot remove what an earlier server laid out", metadata: ["error": "\(error)"])
+        }
+        do { for key in try context.history.read({ try $0.pipelines(in: nil).map(\.key) }) { changed(key) } } catch {
             context.logger.error("cannot begin to run transforms", metadata: ["error": "\(error)"])
         }
         await withDiscardingTaskGroup { group in
@@ -56,7 +56,8 @@ package final class TransformScheduler: Sendable {
     private func start(
         _ key: PipelineKey, _ running: inout Set<PipelineKey>, at site: LaunchSite, in group: inout DiscardingTaskGroup
     ) {
-        guard !running.contains(key),
+        // When the server shuts down runners end by themselves.
+        guard !running.contains(key), !context.history.events.hasClosed,
             (try? context.history.read { try $0.pipeline(key) })??.kind == .transform
         else { return }
         running.insert(key)

@@ -79,6 +79,7 @@ private struct DatumDeskService: Pachyderm_Worker_Worker.SimpleServiceProtocol {
     func cancel(
         request: Pachyderm_Worker_CancelRequest, context: ServerContext
     ) async throws -> Pachyderm_Worker_CancelResponse {
-        .with { $0.success = desk.cancel(job: request.jobID, filters: request.dataFilters) }
+        let success = await desk.cancel(job: request.jobID, filters: request.dataFilters)
+        return .with { $0.success = success }
     }
 }

@@ -7,7 +7,7 @@ import Versioning
 
 /// Jobs (`pps.md` §10, §11).
 extension PPSService {
-    private var jobs: Jobs { Jobs(history: history) }
+    var jobs: Jobs { Jobs(history: history, progress: progress) }
 
     func registerJobs(in routes: inout Routes) {
         routes.unary(Method.InspectJob.descriptor) { (request: PpsV2_InspectJobRequest, call) in
@@ -135,77 +135,5 @@ private struct ShownJobs {
         info.jobs = try views.filter { projects?.contains($0.job.key.pipeline.project) ?? true }
             .compactMap { try message(of: $0, hasDetails: request.details) }
         return info
-    }
-}
-
-extension JobState {
-    var message: PpsV2_JobState { PpsV2_JobState(rawValue: rawValue) ?? .unknown }
-}
-
-extension Jobs.View {
-    /// With `hasDetails` also what its version of the spec says, with the commits that it reads.
-    func message(hasDetails: Bool) throws -> PpsV2_JobInfo {
-        let spec = hasDetails ? try pipeline.map { try PpsV2_CreatePipelineRequest(jsonString: $0.effectiveSpec) } : nil
-        return .with {
-            $0.job = .with {
-                $0.pipeline = job.key.pipeline.message
-                $0.id = job.key.id.description
-            }
-            $0.pipelineVersion = UInt64(job.version)
-            $0.outputCommit = job.key.pipeline.repo(.user).commit(job.key.id).message
-            $0.dataTotal = job.counts.total
-            $0.dataProcessed = job.counts.processed
-            $0.dataSkipped = job.counts.skipped
-            $0.dataFailed = job.counts.failed
-            $0.dataRecovered = job.counts.recovered
-            $0.stats = PpsV2_ProcessStats()
-            $0.state = job.state.message
-            $0.reason = job.reason
-            $0.created = job.createdAt.message
-            if let started = job.startedAt { $0.started = started.message }
-            if let finished = job.finishedAt { $0.finished = finished.message }
-            if hasDetails { $0.details = details(spec ?? PpsV2_CreatePipelineRequest()) }
-        }
-    }
-
-    private func details(_ spec: PpsV2_CreatePipelineRequest) -> PpsV2_JobInfo.Details {
-        var details = PpsV2_JobInfo.Details()
-        if spec.hasTransform { details.transform = spec.transform }
-        if spec.hasParallelismSpec { details.parallelismSpec = spec.parallelismSpec }
-        if spec.hasEgress { details.egress = spec.egress }
-        if spec.hasService { details.service = spec.service }
-        if spec.hasSpout { details.spout = spec.spout }
-        if spec.hasResourceRequests { details.resourceRequests = spec.resourceRequests }
-        if spec.hasResourceLimits { details.resourceLimits = spec.resourceLimits }
-        if spec.hasSidecarResourceLimits { details.sidecarResourceLimits = spec.sidecarResourceLimits }
-        if spec.hasSidecarResourceRequests { details.sidecarResourceRequests = spec.sidecarResourceRequests }
-        if spec.hasInput { details.input = filled(spec.input) }
-        if spec.hasDatumSetSpec { details.datumSetSpec = spec.datumSetSpec }
-        if spec.hasDatumTimeout { details.datumTimeout = spec.datumTimeout }
-        if spec.hasJobTimeout { details.jobTimeout = spec.jobTimeout }
-        if spec.hasSchedulingSpec { details.schedulingSpec = spec.schedulingSpec }
-        details.salt = pipeline?.salt ?? ""
-        details.datumTries = spec.datumTries
-        details.podSpec = spec.podSpec
-        details.podPatch = spec.podPatch
-        return details
-    }
-
-    /// An input with the commits that this job reads.
-    private func filled(_ input: PpsV2_Input) -> PpsV2_Input {
-        var input = input
-        if input.hasPfs { input.pfs.commit = commit(of: input.pfs) }
-        input.cross = input.cross.map(filled)
-        input.union = input.union.map(filled)
-        input.join = input.join.map(filled)
-        input.group = input.group.map(filled)
-        return input
-    }
-
-    private func commit(of pfs: PpsV2_PFSInput) -> String {
-        let project = pfs.project.isEmpty ? job.key.pipeline.project : ProjectKey(pfs.project)
-        let repo = RepoKey(project: project, name: pfs.repo, type: RepoType(rawValue: pfs.repoType) ?? .user)
-        let branch = repo.branch(pfs.branch.isEmpty ? SpecDefaults.outputBranch : pfs.branch)
-        return inputs[branch].map(\.description) ?? ""
     }
 }

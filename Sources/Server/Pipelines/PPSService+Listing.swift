@@ -63,10 +63,15 @@ extension PPSService {
             message.details.spout.service.ip = address(of: message.details.spout.service)
         }
         if pipeline.kind == .spout { return message }
-        let newest = try history.read {
-            try $0.jobs(JobFilter(pipeline: pipeline.key), order: .newestFirst, beyond: nil, limit: 1).first
+        let (newest, oldest) = try history.read { catalog in
+            func first(_ isLive: Bool, _ order: CommitOrder) throws -> JobRecord? {
+                let filter = JobFilter(pipeline: pipeline.key, isLive: isLive)
+                return try catalog.jobs(filter, order: order, beyond: nil, limit: 1).first
+            }
+            return (try first(false, .newestFirst), hasDetails ? try first(true, .oldestFirst) : nil)
         }
         if let newest { message.lastJobState = newest.state.message }
+        if hasDetails, let oldest { message.details.unclaimedTasks = progress[oldest.key]?.waiting ?? 0 }
         return message
     }
 

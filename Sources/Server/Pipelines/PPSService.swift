@@ -14,6 +14,7 @@ struct PPSService: Sendable {
     let transactions: Transactions
     let clock: any Clock
     let watch: SpoutWatch
+    let progress: JobProgress
     /// Where the ports of services are open.
     let serviceHost: String
 
@@ -23,6 +24,7 @@ struct PPSService: Sendable {
         registerChanges(in: &routes)
         registerReads(in: &routes)
         registerJobs(in: &routes)
+        registerDatums(in: &routes)
         registerSecrets(in: &routes)
         registerDefaults(in: &routes)
         registerLogs(in: &routes)
@@ -38,7 +40,7 @@ struct PPSService: Sendable {
                 + "jsonnet --tla-str name=value template.jsonnet | pachctl create pipeline -f -"
         }
         routes.refuse(Method.descriptors) {
-            "\($0.method) is not implemented yet: this server runs spouts and services"
+            "\($0.method) is not offered by this server"
         }
     }
 }

@@ -74,12 +74,28 @@ enum JobText {
         text += try workers(details.workerStatus, style)
         text += "Restarts: \(info.restart)\n"
         text += "ParallelismSpec: \(PpsText.parallelism(details.parallelismSpec, if: details.hasParallelismSpec))\n"
-        if details.hasResourceRequests { text += PpsText.resources("ResourceRequests", details.resourceRequests) }
-        if details.hasResourceLimits { text += PpsText.resources("ResourceLimits", details.resourceLimits) }
+        text += resources(details)
+        if details.hasService {
+            text += "Service:\n  InternalPort: \(details.service.internalPort)\n"
+            text += "  ExternalPort: \(details.service.externalPort)\n"
+        }
         text += "Input:\n\(details.hasInput ? try RawOutput.json(details.input).pretty : "<nil>")\n"
         text += "Transform:\n\(details.hasTransform ? try RawOutput.json(details.transform).pretty : "<nil>")\n"
         if info.hasOutputCommit { text += "Output Commit: \(info.outputCommit.id)\n" }
         if details.hasEgress { text += "Egress: \(details.egress.url)\n" }
+        return text
+    }
+
+    private static func resources(_ details: PpsV2_JobInfo.Details) -> String {
+        var text = ""
+        if details.hasResourceRequests { text += PpsText.resources("ResourceRequests", details.resourceRequests) }
+        if details.hasResourceLimits { text += PpsText.resources("ResourceLimits", details.resourceLimits) }
+        if details.hasSidecarResourceRequests {
+            text += PpsText.resources("SidecarResourceRequests", details.sidecarResourceRequests)
+        }
+        if details.hasSidecarResourceLimits {
+            text += PpsText.resources("SidecarResourceLimits", details.sidecarResourceLimits)
+        }
         return text
     }
 

@@ -31,9 +31,10 @@ struct ListDatum: AsyncParsableCommand {
         var request = PpsV2_ListDatumRequest()
         if let job { request.job = try .named(job, project: name) }
         if let spec {
-            var input = try PpsV2_CreatePipelineRequest(jsonString: spec.json.compact).input
-            input.fillProject(name)
-            request.input = input
+            let pipeline = try PpsV2_CreatePipelineRequest(jsonString: spec.json.compact)
+            let home = pipeline.pipeline.project.name
+            request.input = pipeline.input
+            request.input.fillProject(home.isEmpty ? name : home)
         }
         try await session.pps.listDatum(request) { response in
             try await Listing.show(response, "ID|FILES|STATUS|TIME", raw: raw) { info in

@@ -22,6 +22,9 @@ struct ListJob: AsyncParsableCommand {
             discussion: """
                   \(Program.name) list job
                   \(Program.name) list job -p means --state failure
+
+                A spout has no jobs: of one, the commits that its code has made are shown, those close in time in one \
+                row, with how many they are, by how many bytes they have made the branch larger, and when they came.
                 """)
     }
 
@@ -77,6 +80,15 @@ struct ListJob: AsyncParsableCommand {
             return try await session.pps.listJobSet(request) { response in
                 try await Listing.show(response, JobText.setHeader, raw: raw) { JobText.setRow($0, style, palette) }
             }
+        }
+        if !pipeline.isEmpty, input.isEmpty, state.isEmpty {
+            let named = try PpsV2_Pipeline.named(pipeline, project: name)
+            let info = try await session.pps.inspectPipeline(
+                .with {
+                    $0.pipeline = named
+                    $0.details = true
+                })
+            if info.type == .spout { return try await SpoutBatch.show(info, session, raw: raw, style) }
         }
         var request = PpsV2_ListJobRequest.with {
             $0.projects = scope
