@@ -39,7 +39,7 @@ struct Bench: AsyncParsableCommand {
         "engine-commits", "engine-bulk", "engine-files", "engine-append", "engine-trees", "engine-history",
         "engine-garbage", "engine-background", "grpc-commits", "grpc-writers", "grpc-bulk", "grpc-files", "grpc-memory",
         "spouts-together", "spouts-launches", "spouts-service",
-        "jobs-scale", "jobs-stream",
+        "jobs-scale", "jobs-stream", "jobs-latency", "jobs-rate",
     ]
 
     func run() async throws {
@@ -82,5 +82,7 @@ struct Bench: AsyncParsableCommand {
         try await bench.section("spouts-service") { try await SpoutLaunches(bench: $0).service() }
         try await bench.section("jobs-scale") { try await JobScale(bench: $0).run() }
         try await bench.section("jobs-stream") { try await JobStream(bench: $0).run() }
+        try await bench.section("jobs-latency") { try await JobLatency(bench: $0).run() }
+        try await bench.section("jobs-rate") { try await JobRate(bench: $0).run() }
     }
 }

@@ -36,6 +36,10 @@ struct Plan: Sendable {
     var launches = 200
     /// Files that a pipeline reads, of which one changes: each with the first, which is the smallest.
     var jobTrees = [100, 10_000, 1_000_000]
+    /// Commits, one at a time, whose code's beginning is waited for.
+    var warmCommits = 200
+    /// Datums of one job.
+    var datums = 1_000
     /// Commits that go through two stages of code.
     var streamedCommits = 10_000
     /// Samples of what takes long: at most so many, whatever `runs` says.
@@ -71,6 +75,8 @@ struct Plan: Sendable {
         plan.spouts = 3
         plan.spoutSeconds = 0.5
         plan.launches = 6
+        plan.warmCommits = 5
+        plan.datums = 20
         plan.jobTrees = [100, 2_000]
         plan.streamedCommits = 20
         plan.quietWait = 0

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,9 +197,30 @@ pid_t spile_spawn(const struct spile_program *program, enum spile_step *step, in
     return -1;
 }
 
+int spile_become_reaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int spile_child_ends(void) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0) return -1;
+    return signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int spile_memory_file(void) { return memfd_create("input", MFD_CLOEXEC); }
+
 #else
 
 #include <errno.h>
+
+static int refuse(void) {
+    errno = ENOSYS;
+    return -1;
+}
+
+int spile_become_reaper(void) { return refuse(); }
+int spile_child_ends(void) { return refuse(); }
+int spile_memory_file(void) { return refuse(); }
 
 pid_t spile_spawn(const struct spile_program *program, enum spile_step *step, int *error) {
     (void)program;

@@ -75,7 +75,8 @@ final class Assembly: Sendable {
         let transforms = TransformScheduler(
             TransformContext(
                 history: history, launcher: launcher, logs: logs, secrets: secrets, root: folder.datums, world: world,
-                progress: progress, logger: logger))
+                progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
+                logger: logger))
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
@@ -135,7 +136,7 @@ final class Assembly: Sendable {
         PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
-            clock: SystemClock(), watch: watch, progress: progress, launcher: launcher, serviceHost: options.serviceHost
+            clock: SystemClock(), watch: watch, progress: progress, serviceHost: options.serviceHost
         ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(

@@ -38,7 +38,7 @@ package struct LauncherOptions: Sendable {
         processes: String, containers: String, host: String, serviceHost: String, logger: Logger
     ) throws -> any Launcher {
         var launchers: [LauncherKind: any Launcher] = [
-            .process: try ProcessLauncher(root: processes, logger: logger)
+            .process: try ProcessLauncher(root: processes, tool: try ToolFolder.running(), logger: logger)
         ]
         var absent: [LauncherKind: SpileError] = [:]
         do {

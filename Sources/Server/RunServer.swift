@@ -167,7 +167,7 @@ private struct CronService: Service {
 
 extension HTTP2ServerTransport.Posix {
     /// The address it listens on, as text, and the port; waits until it does. Nil if it never will.
-    fileprivate func reachable() async -> (text: String, port: Int)? {
+    func reachable() async -> (text: String, port: Int)? {
         guard let address = try? await listeningAddress else { return nil }
         if let ipv4 = address.ipv4 { return ("\(ipv4.host):\(ipv4.port)", ipv4.port) }
         if let ipv6 = address.ipv6 { return ("[\(ipv6.host)]:\(ipv6.port)", ipv6.port) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import GRPCCore
+import Server
 
 #if canImport(Glibc)
     import Glibc
@@ -15,6 +16,10 @@ enum Main {
     /// Not `async`: an asynchronous main gives up the main thread by unwinding it, and in a static executable the first
     /// unwinding sorts the tables of all code, which costs every command 85 ms.
     static func main() {
+        // Before there is another thread: of its children's ends it hears by a signal that every thread has to block.
+        if CommandLine.arguments.dropFirst().first == "worker" {
+            exit(WorkerCommand.run(Array(CommandLine.arguments.dropFirst(2))))
+        }
         Task.detached { exit(await Program.run(Array(CommandLine.arguments.dropFirst()))) }
         while true { pause() }
     }

@@ -34,6 +34,18 @@ enum LauncherSuite {
             for _ in 0..<3 { #expect(await scene.output.next().line == "up") }
             for handle in handles { await scene.launcher.stop(handle, grace: 0) }
         },
+        LauncherRule("runs of one launch start side by side") { scene async throws in
+            let handles = try await withThrowingTaskGroup(of: LaunchHandle.self) { group in
+                for number in 0..<4 {
+                    let order = scene.order(["sh", "-c", endless]) { $0.run = "\(number)" }
+                    group.addTask { try await scene.launcher.start(order) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for _ in handles { #expect(await scene.output.next().line == "up") }
+            for handle in handles { #expect(await scene.launcher.isAlive(handle)) }
+            for handle in handles { await scene.launcher.stop(handle, grace: 0) }
+        },
         LauncherRule("nothing to run is an error that says so") { scene async throws in
             let error = try await #require(throws: SpileError.self) {
                 try await scene.launcher.start(scene.order([]))

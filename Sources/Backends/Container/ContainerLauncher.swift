@@ -19,6 +19,8 @@ package final class ContainerLauncher: Launcher {
     private let toolBinary: String
     private let logger: Logger
     private let runs = Mutex<[LaunchHandle: ContainerRun]>([:])
+    /// Names of containers that are being started: they are watched from then on.
+    private let starting = Mutex<Set<String>>([])
     private let hasWarned = Mutex(false)
 
     /// `root` must be an absolute path, and no other server may use it; it is made by the first launch. `environment`
@@ -41,6 +43,13 @@ package final class ContainerLauncher: Launcher {
 
     /// Which user the image or the spec means, the image alone knows.
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .everybody }
+
+    /// A program that needs this machine's libraries runs in few images.
+    package func workerProgram(of order: LaunchOrder) -> String? {
+        ExecutableFile.isStatic(toolBinary) == true ? ContainerPlan.toolFolder + "/spile" : nil
+    }
+
+    package func reachesLoopback(from order: LaunchOrder) -> Bool { options.network == "host" }
 
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         if order.command.isEmpty { throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd") }
@@ -97,7 +106,7 @@ package final class ContainerLauncher: Launcher {
                     "ending what an earlier server left running", metadata: ["containers": "\(leftovers.count)"])
             }
             await withDiscardingTaskGroup { group in
-                for container in leftovers { group.addTask { await self.end(container, grace: grace) } }
+                for container in leftovers { group.addTask { await self.end(container.id, grace: grace) } }
             }
         } catch {
             logger.warning("cannot look for containers of an earlier server", metadata: ["error": "\(error)"])
@@ -129,6 +138,8 @@ package final class ContainerLauncher: Launcher {
 
     private func launch(_ plan: ContainerPlan) async throws -> LaunchHandle {
         let variables = plan.lines.map { $0 + "\n" }.joined()
+        starting.withLock { _ = $0.insert(plan.name) }
+        defer { starting.withLock { _ = $0.remove(plan.name) } }
         try await BlockingThread.run {
             try PosixFiles.write(Array(variables.utf8), to: plan.environmentFile, mode: 0o600)
         }
@@ -181,19 +192,26 @@ package final class ContainerLauncher: Launcher {
 
     // MARK: Containers that nobody watches
 
-    /// Ends what an earlier launch of the pipeline may have left, so that two never run side by side.
+    /// Ends what an earlier launch of the pipeline may have left, so that it never runs beside a later one. Those of
+    /// this server, of which a launch may have several at a time, are watched or being started.
     private func endOthers(of pipeline: PipelineKey) async throws {
-        let watched = runs.withLock { Set($0.values.map(\.container)) }
         let label = "\(ContainerPlan.pipelineLabel)=\(pipeline)"
-        for container in try await list("\(ContainerPlan.ownerLabel)=\(options.owner)", label)
-        where !watched.contains(container) {
-            await end(container, grace: 0)
+        let found = try await list("\(ContainerPlan.ownerLabel)=\(options.owner)", label)
+        // In this order: what is no longer being started is watched already.
+        let begun = starting.withLock { $0 }
+        let watched = runs.withLock { Set($0.values.map(\.container)) }
+        for container in found where !watched.contains(container.id) && !begun.contains(container.name) {
+            await end(container.id, grace: 0)
         }
     }
 
-    private func list(_ labels: String...) async throws -> [String] {
+    private func list(_ labels: String...) async throws -> [(id: String, name: String)] {
         let filters = labels.flatMap { ["--filter", "label=\($0)"] }
-        return try await tool.command(["ps", "--all", "--quiet", "--no-trunc"] + filters).output.filter { !$0.isEmpty }
+        let arguments = ["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"] + filters
+        return try await tool.command(arguments).output.compactMap { line in
+            let words = line.split(separator: " ")
+            return words.count == 2 ? (String(words[0]), String(words[1])) : nil
+        }
     }
 
     private func end(_ container: String, grace: Double) async {

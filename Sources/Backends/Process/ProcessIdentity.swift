@@ -47,14 +47,17 @@ struct ProcessIdentity: Hashable, Sendable {
         return String(decoding: bytes, as: UTF8.self).filter { $0.isHexDigit || $0 == "-" }
     }()
 
-    /// State and start time: the 3rd and 22nd field, counted behind the name, which may hold anything.
-    private static func stat(_ number: pid_t) -> (state: String, start: UInt64)? {
+    /// The process that a process is a child of.
+    static func parent(of number: pid_t) -> pid_t? { stat(number)?.parent }
+
+    /// State, parent and start time: the 3rd, 4th and 22nd field, counted behind the name, which may hold anything.
+    private static func stat(_ number: pid_t) -> (state: String, parent: pid_t, start: UInt64)? {
         guard let bytes = PosixFiles.read("/proc/\(number)/stat") else { return nil }
         let text = String(decoding: bytes, as: UTF8.self)
         guard let close = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")
-        guard fields.count > 19, let start = UInt64(fields[19]) else { return nil }
-        return (String(fields[0]), start)
+        guard fields.count > 19, let parent = pid_t(fields[1]), let start = UInt64(fields[19]) else { return nil }
+        return (String(fields[0]), parent, start)
     }
 
     /// Processes whose environment has `name` with a value that begins with `prefix`, this process left out.

@@ -15,14 +15,17 @@ import Synchronization
 /// itself, find every process that came of it, also one that has left the group.
 package final class ProcessLauncher: Launcher {
     private let root: String
+    private let tool: String?
     private let logger: Logger
     private let runs = Mutex<[LaunchHandle: ProcessRun]>([:])
 
     private static let folderVariable = "SPILE_RUN_FOLDER"
 
-    /// `root` is made if missing; it must be an absolute path, and no other server may use it.
-    package init(root: String, logger: Logger) throws {
+    /// `root` is made if missing; it must be an absolute path, and no other server may use it. `tool` is the `spile`
+    /// program, an absolute path, nil for one that keeps no workers.
+    package init(root: String, tool: String? = nil, logger: Logger) throws {
         self.root = root
+        self.tool = tool
         self.logger = logger
         try PosixFiles.makeFolder(root)
     }
@@ -34,6 +37,8 @@ package final class ProcessLauncher: Launcher {
         guard let user = try UserIdentity.toChangeTo(order.user) else { return .server }
         return .user(user.user, group: user.group)
     }
+
+    package func workerProgram(of order: LaunchOrder) -> String? { tool }
 
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
         let run = try await BlockingThread.run { try self.launch(order) }

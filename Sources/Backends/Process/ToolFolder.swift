@@ -21,7 +21,7 @@ package enum ToolFolder {
     }
 
     /// The running program's own file.
-    static func running() throws -> String {
+    package static func running() throws -> String {
         guard let path = realpath("/proc/self/exe", nil) else { throw PosixFiles.fault("find", "/proc/self/exe") }
         defer { free(path) }
         return String(cString: path)

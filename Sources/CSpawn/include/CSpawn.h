@@ -46,4 +46,28 @@ enum spile_step {
 /// its error number. May be called by several threads at once; waits for the start, never for the program.
 pid_t spile_spawn(const struct spile_program *program, enum spile_step *step, int *error);
 
+/// Makes the caller the parent of all its descendants whose own parents end. 0, or -1 with `errno`.
+int spile_become_reaper(void);
+
+/// A file that can be read whenever a child has ended; from then on no signal tells of it. -1 with `errno` if there is
+/// none. To be called while the program has one thread.
+int spile_child_ends(void);
+
+/// An empty file in memory, closed to what is started; -1 with `errno`.
+int spile_memory_file(void);
+
+// Sockets that are files. All fail by -1 with `errno`.
+
+/// A socket that others connect to at `path`, which replaces what is there; whoever gets to the file may.
+int spile_listen(const char *path);
+int spile_connect(const char *path);
+/// Waits for whoever connects, until the socket is shut.
+int spile_accept(int listener);
+/// Sends all of it, without a signal where nobody reads any more.
+int spile_send(int number, const void *bytes, size_t count);
+/// Waits for bytes; 0 at the end.
+ssize_t spile_receive(int number, void *bytes, size_t count);
+/// Ends what others wait for at a socket, which stays open.
+void spile_shut(int number);
+
 #endif

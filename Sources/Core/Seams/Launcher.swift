@@ -30,6 +30,13 @@ package protocol Launcher: Sendable {
     /// To whom the files of an order's ``LaunchOrder/pfsFolder`` have to belong, for its program to read and write
     /// them. Throws `failedPrecondition` if it cannot be run as `transform.user`.
     func pfsOwner(of order: LaunchOrder) throws -> PfsOwner
+
+    /// The `spile` program as a run of an order finds it, for one that shall be a worker; nil where there is none that
+    /// can be run.
+    func workerProgram(of order: LaunchOrder) -> String?
+
+    /// Whether an order's program reaches ports that this machine opens for itself alone, at 127.0.0.1.
+    func reachesLoopback(from order: LaunchOrder) -> Bool
 }
 
 /// To whom files belong that a program finds at `/pfs`.
@@ -47,6 +54,8 @@ extension Launcher {
     package func publishesPort(of order: LaunchOrder) -> Bool { false }
     package func mountsSecrets(of order: LaunchOrder) -> Bool { true }
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .server }
+    package func workerProgram(of order: LaunchOrder) -> String? { nil }
+    package func reachesLoopback(from order: LaunchOrder) -> Bool { true }
 }
 
 /// Everything a launcher needs to know of a run.

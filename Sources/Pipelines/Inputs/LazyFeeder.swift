@@ -18,6 +18,11 @@ struct LazyFile: Sendable {
     /// The file's path in the commit.
     let name: String
     let files: CommitFiles
+
+    /// The same where the folder around has become another.
+    func moved(from folder: String, to other: String) -> LazyFile {
+        LazyFile(path: other + path.dropFirst(folder.count), device: device, node: node, name: name, files: files)
+    }
 }
 
 /// Fills FIFOs as they are opened, each once, all on one thread.

@@ -56,6 +56,12 @@ struct LocalFile: ~Copyable {
         return lstat(path, &info) == 0 ? info : nil
     }
 
+    /// To whom an open file belongs; nil where nobody can tell.
+    static func owner(of number: Int32) -> UInt32? {
+        var info = stat()
+        return fstat(number, &info) == 0 ? info.st_uid : nil
+    }
+
     /// Where a link points; nil if it is none.
     static func link(_ path: String) -> String? {
         let bytes = [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in

@@ -4,27 +4,31 @@ import Versioning
 /// What a program finds at `/pfs` (`pps.md` §6.4), as a folder of this machine: its inputs, an empty `out`, `.env`.
 ///
 /// One datum, one folder, and one owner, who calls in this order: ``lay(_:variables:at:owner:)``, the launch with
-/// ``path`` as its `pfsFolder`, ``finish()`` when the launch is over, ``outputs(_:)``, ``remove()``. All of them block
-/// on disk: call them on a task whose executor may block.
+/// ``path`` as its `pfsFolder`, ``finish()`` when the launch is over, ``outputs(_:)``, ``remove()``. For a worker that
+/// stays up: ``lay(_:variables:at:owner:)``, ``enter(_:)``, the run, ``leave(_:)``, then the same. All of them block on
+/// disk: call them on a task whose executor may block.
 package struct PfsFolder: Sendable {
     /// The folder around ``path``, closed to all but the server's user.
     let folder: String
     let inputs: [LaidInput]
     let owner: PfsOwner
-    private let feeder: LazyFeeder?
+    private let lazyFiles: [LazyFile]
+    private var feeder: LazyFeeder?
 
     /// For ``LaunchOrder/pfsFolder``.
     package var path: String { folder + "/pfs" }
 
     /// Lays it out below `folder`, which is made (not what is above it) and must not exist: absolute, on a
     /// disk with room for all content.
-    /// `variables` become the lines of `.env`; `owner` is what the launcher says of the order.
+    /// `variables` become the lines of `.env`; `owner` is what the launcher says of the order. Lazy files are fed from
+    /// now on, or with `isForStage` while it is in a stage.
     ///
     /// Throws `notFound` for an input whose path is not in its commit, `invalidArgument` for names that cannot be laid
     /// out, `resourceExhausted` where the disk is full, `dataLoss` where stored bytes are missing; nothing of the
     /// folder is left then. Memory is bounded but for lazy files, of which each holds its path.
     package static func lay(
-        _ inputs: [LaidInput], variables: [(name: String, value: String)] = [], at folder: String, owner: PfsOwner
+        _ inputs: [LaidInput], variables: [(name: String, value: String)] = [], at folder: String, owner: PfsOwner,
+        isForStage: Bool = false
     ) async throws -> PfsFolder {
         for input in inputs { try input.checkName() }
         guard LocalFile.makeFolder(folder, mode: 0o700) else { throw LocalFile.fault("make folder", folder) }
@@ -34,9 +38,9 @@ package struct PfsFolder: Sendable {
             for input in inputs { try await layer.lay(input) }
             try layer.makeFolder("/out")
             try layer.write(Array(text(of: variables).utf8), to: "/.env")
-            let feeder = layer.lazyFiles.isEmpty ? nil : try LazyFeeder(layer.lazyFiles)
-            feeder?.start()
-            return PfsFolder(folder: folder, inputs: inputs, owner: owner, feeder: feeder)
+            var pfs = PfsFolder(folder: folder, inputs: inputs, owner: owner, lazyFiles: layer.lazyFiles)
+            if !isForStage { try pfs.feed(layer.lazyFiles) }
+            return pfs
         } catch {
             try? FolderRemoval.remove(folder)
             throw error
@@ -44,14 +48,36 @@ package struct PfsFolder: Sendable {
     }
 
     /// The same for an owner who asks for no ``outputs(_:)``: it keeps no commit from being collected.
-    package var released: PfsFolder { PfsFolder(folder: folder, inputs: [], owner: owner, feeder: feeder) }
+    package var released: PfsFolder {
+        PfsFolder(folder: folder, inputs: [], owner: owner, lazyFiles: [], feeder: feeder)
+    }
 
-    private init(folder: String, inputs: [LaidInput], owner: PfsOwner, feeder: LazyFeeder?) {
+    private init(
+        folder: String, inputs: [LaidInput], owner: PfsOwner, lazyFiles: [LazyFile], feeder: LazyFeeder? = nil
+    ) {
         self.folder = folder
         self.inputs = inputs
         self.owner = owner
+        self.lazyFiles = lazyFiles
         self.feeder = feeder
     }
+
+    private mutating func feed(_ files: [LazyFile]) throws {
+        if files.isEmpty { return }
+        let feeder = try LazyFeeder(files)
+        feeder.start()
+        self.feeder = feeder
+    }
+
+    /// Puts what is laid out at a worker's `/pfs`, where nothing else may be.
+    mutating func enter(_ stage: PfsStage) throws {
+        try stage.take(from: path)
+        try feed(lazyFiles.map { $0.moved(from: path, to: stage.path) })
+    }
+
+    /// Takes all that is at a worker's `/pfs` back. To be called when no run is under way, and after ``finish()``.
+    /// Where it throws, the worker cannot be used for another datum.
+    func leave(_ stage: PfsStage) throws { try stage.move(to: path) }
 
     /// Ends the feeding of lazy files, also of those that nobody opened. Throws what kept one from being read to its
     /// end: what the program made of it must not be taken then. May be called again.

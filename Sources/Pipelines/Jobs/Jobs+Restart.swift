@@ -15,21 +15,21 @@ extension Jobs {
     /// without filters all do. Returns when the code has ended. Throws `datum matching filter …` where none matches: a
     /// later call may find one while the job runs.
     package func restartDatums(
-        of key: JobKey, matching filters: [String], by launcher: any Launcher, as principal: Principal
+        of key: JobKey, matching filters: [String], as principal: Principal
     ) async throws {
         if case .launch(let own, _) = principal { throw Principal.refusal(of: own, "it may not restart datums") }
         try history.read { catalog in
             try catalog.require([.repoWrite], on: AccessResource(key.pipeline.repo(.user)), by: principal)
             if try catalog.job(key) == nil { throw Self.missing(key) }
         }
-        let matching = (progress[key]?.active ?? [:]).values.filter { $0.matches(filters) }.compactMap(\.handle)
+        let matching = (progress[key]?.active ?? [:]).values.filter { $0.matches(filters) }.compactMap(\.end)
         if matching.isEmpty {
             throw SpileError.domain(
                 "datum matching filter [\(filters.joined(separator: " "))] could not be found for job ID \(key.id)",
                 remedy: "inspect job shows which are being worked on")
         }
         await withDiscardingTaskGroup { group in
-            for handle in matching { group.addTask { await launcher.stop(handle, grace: 0) } }
+            for end in matching { group.addTask { await end() } }
         }
     }
 }

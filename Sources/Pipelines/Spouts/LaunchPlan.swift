@@ -36,6 +36,8 @@ package struct LaunchPlan: Sendable {
     package var position: SpoutPosition
     /// What tells a service's code of its input.
     package var inputVariables: [String: String] = [:]
+    /// The port of loopback where batching code asks for its datums; where there is none, the contract's own number.
+    package var workerPort = 1080
     /// The secrets that the spec names, opened.
     package var secrets = LaunchSecrets()
 
@@ -128,7 +130,8 @@ package struct LaunchPlan: Sendable {
         return result.merging(fixedEnvironment) { $1 }
     }
 
-    private var fixedEnvironment: [String: String] {
+    /// What differs from launch to launch and from datum to datum, and wins over all else.
+    var fixedEnvironment: [String: String] {
         let fixed = [
             "PACH_IN_WORKER": "true",
             "PACH_NAMESPACE": "default",
@@ -143,7 +146,7 @@ package struct LaunchPlan: Sendable {
             "PPS_SPEC_COMMIT": "\(pipeline.specCommit)",
             "PPS_POD_NAME": Self.worker(pipeline, epoch: epoch),
             "PPS_WORKER_IP": "127.0.0.1",
-            "PPS_WORKER_GRPC_PORT": "1080",
+            "PPS_WORKER_GRPC_PORT": "\(workerPort)",
         ]
         return inputVariables.merging(fixed) { $1 }
     }

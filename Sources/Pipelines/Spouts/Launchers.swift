@@ -44,6 +44,14 @@ package struct Launchers: Launcher {
         launchers[order.launcher ?? usual]?.publishesPort(of: order) ?? false
     }
 
+    package func workerProgram(of order: LaunchOrder) -> String? {
+        launchers[order.launcher ?? usual]?.workerProgram(of: order)
+    }
+
+    package func reachesLoopback(from order: LaunchOrder) -> Bool {
+        launchers[order.launcher ?? usual]?.reachesLoopback(from: order) ?? false
+    }
+
     package func wait(_ handle: LaunchHandle) async throws -> LaunchExit {
         guard let (launcher, own) = find(handle) else { throw SpileError.notFound("no launcher knows \(handle)") }
         return try await launcher.wait(own)

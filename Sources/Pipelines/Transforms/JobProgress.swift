@@ -12,8 +12,8 @@ package final class JobProgress: Sendable {
         /// Of each input of the tree, from the left, what is read of it.
         package var commits: [CommitID?]
         package var since: Instant
-        /// The run of its code, while there is one.
-        package var handle: LaunchHandle?
+        /// Kills the run of its code, while there is one: the try counts as failed. Returns when it is over.
+        package var end: (@Sendable () async -> Void)?
     }
 
     package struct Live: Sendable {

@@ -8,6 +8,8 @@ struct JobRun: Sendable {
     let site: LaunchSite
     let pipeline: PipelineRecord
     let key: JobKey
+    /// The pipeline's workers; nil where each run of its code is a launch of its own.
+    var pool: WorkerPool?
 
     /// What is to be done, or what was done of it.
     private enum Part: Sendable {
@@ -21,6 +23,12 @@ struct JobRun: Sendable {
         var stats = DatumStats()
         /// The first datum of this worker that failed.
         var failure = ""
+
+        mutating func add(_ outcome: DatumRun.Outcome, of datum: Datum) {
+            counts.add(outcome.state)
+            stats += outcome.stats
+            if outcome.state == .failed, failure.isEmpty { failure = "datum \(datum.id) failed: \(outcome.reason)" }
+        }
     }
 
     private struct Work: Sendable {
@@ -40,8 +48,8 @@ struct JobRun: Sendable {
         let counts = result.counts
         context.logs.note(
             "job \(key.id): \(counts.total) datums, \(counts.processed) processed, \(counts.skipped) skipped, "
-                + "\(counts.failed) failed, \(counts.recovered) recovered",
-            worker: job.worker, of: pipeline.key, job: key.id)
+                + "\(counts.failed) failed, \(counts.recovered) recovered", worker: job.worker, of: pipeline.key,
+            job: key.id)
     }
 
     private func begin() async throws -> (TransformJob, JobPlan) {
@@ -64,12 +72,14 @@ struct JobRun: Sendable {
         context.registryConfig = try context.secrets.registryConfig(spec.imagePullSecrets)
         let files = try JobPlan.files(of: plan.plan, inputs, in: context.history)
         let job = TransformJob(
-            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, files: files)
+            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, pool: pool, files: files)
         return (job, plan)
     }
 
     private func work(_ job: TransformJob, _ plan: JobPlan) async throws -> JobResult {
-        let workers = Int(max(1, min(pipeline.parallelism, 10_000)))
+        // While a worker runs one datum's code, the next one is laid out for it.
+        let isAhead = pool != nil && !job.spec.isBatching
+        let workers = isAhead ? 2 * pipeline.workerCount : pipeline.workerCount
         let queue = WorkQueue<Work>(limit: 2 * workers)
         let parts = try await withThrowingTaskGroup(of: Part.self) { group in
             group.addTask { try await find(job, plan, queue) }
@@ -124,30 +134,39 @@ struct JobRun: Sendable {
 
     /// Does what there is until there is no more.
     private func work(_ run: DatumRun, _ queue: WorkQueue<Work>) async throws -> Part {
+        let batch = run.batch
+        do {
+            let part = try await work(run, in: batch, queue)
+            await batch?.close()
+            return part
+        } catch {
+            await batch?.close()
+            throw error
+        }
+    }
+
+    private func work(_ run: DatumRun, in batch: BatchSession?, _ queue: WorkQueue<Work>) async throws -> Part {
         var output: JobOutput?
         var tally = Tally()
         while let work = await queue.take() {
             try Task.checkCancellation()
             let own = output ?? JobOutput(context.history)
             output = own
-            let outcome = try await run.work(work.datum, index: work.index, into: own)
-            tally.stats += outcome.stats
-            switch outcome.state {
-            case .processed: tally.counts.processed += 1
-            case .recovered: tally.counts.recovered += 1
-            case .failed:
-                tally.counts.failed += 1
-                if tally.failure.isEmpty { tally.failure = "datum \(work.datum.id) failed: \(outcome.reason)" }
+            let outcome: DatumRun.Outcome
+            do {
+                outcome = try await run.work(work.datum, index: work.index, in: batch, into: own)
+            } catch is JobFailure.NotBegun {
+                continue
+            }
+            tally.add(outcome, of: work.datum)
+            if outcome.state == .failed {
+                run.job.failure.note()
                 await queue.close(dropping: true)
             }
             context.progress.change(key) { live in
                 live.active[run.worker] = nil
                 live.stats += outcome.stats
-                switch outcome.state {
-                case .processed: live.counts.processed += 1
-                case .recovered: live.counts.recovered += 1
-                case .failed: live.counts.failed += 1
-                }
+                live.counts.add(outcome.state)
             }
         }
         return .done(tally, try output?.finish())
@@ -177,5 +196,15 @@ struct JobRun: Sendable {
         return JobResult(
             output: JobChanges.joined(changes.map(\.output)), meta: JobChanges.joined(changes.map(\.meta)),
             isFromScratch: isFromScratch, counts: sum.counts, stats: sum.stats, failure: sum.failure)
+    }
+}
+
+extension DatumCounts {
+    fileprivate mutating func add(_ state: DatumRecord.State) {
+        switch state {
+        case .processed: processed += 1
+        case .recovered: recovered += 1
+        case .failed: failed += 1
+        }
     }
 }

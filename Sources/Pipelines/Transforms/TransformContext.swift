@@ -7,9 +7,13 @@ import Versioning
 package struct TransformContext: Sendable {
     let history: History
     let launcher: any Launcher
+    /// Keeps code's programs up between datums; nil where each run is a launch of its own.
+    let workers: (any WorkerHost)?
+    /// Where batching code asks for its datums; nil where none can be run.
+    let ports: (any DatumPorts)?
     let logs: LogStore
     let secrets: any SecretSource
-    /// Holds a folder for each datum under way.
+    /// Holds a folder for each datum under way and for each worker.
     let root: String
     let world: Supervisor.World
     let progress: JobProgress
@@ -21,10 +25,13 @@ package struct TransformContext: Sendable {
 
     package init(
         history: History, launcher: any Launcher, logs: LogStore, secrets: any SecretSource, root: String,
-        world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(), logger: Logger
+        world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(),
+        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil, logger: Logger
     ) {
         self.history = history
         self.launcher = launcher
+        self.workers = workers
+        self.ports = ports
         self.logs = logs
         self.secrets = secrets
         self.root = root
@@ -40,6 +47,9 @@ package struct TransformContext: Sendable {
 
     /// A folder that does not exist yet.
     func freshFolder() -> String { "\(root)/datum-\(runs.next())" }
+
+    /// The same for a worker.
+    func freshStage() -> String { "\(root)/worker-\(runs.next())" }
 
     /// Removes what an earlier server left. To be called when nothing of that runs any more. Blocks.
     func removeLeftovers() throws {

@@ -1,5 +1,17 @@
 import Core
+import Synchronization
 import Versioning
+
+/// Set once, when a datum of a job has failed. Any thread may ask.
+final class JobFailure: Sendable {
+    private let hasHappened = Atomic(false)
+
+    func note() { hasHappened.store(true, ordering: .relaxed) }
+    /// Throws where work that has not begun is not worth beginning.
+    func check() throws { if hasHappened.load(ordering: .relaxed) { throw NotBegun() } }
+
+    struct NotBegun: Error {}
+}
 
 /// One job as its workers see it.
 struct TransformJob: Sendable {
@@ -9,8 +21,13 @@ struct TransformJob: Sendable {
     let record: JobRecord
     /// What the code's environment is made of.
     let plan: LaunchPlan
+    /// Where the code runs; nil where each run is a launch of its own.
+    var pool: WorkerPool?
     /// Of each input of the tree, from the left, the commit that is read, and its files.
     let files: [CommitFiles?]
+
+    /// Whether a datum has failed: nothing more is begun then.
+    let failure = JobFailure()
 
     var commits: [CommitID?] { files.map { $0?.commit.key.id } }
     /// Names the job's workers in logs, each followed by its number.
@@ -27,13 +44,39 @@ struct TransformJob: Sendable {
         return files[file.input.index].map { LaidInput(name: leaf.name, files: $0, path: file.path, form: form) }
     }
 
-    /// The run of the code for a datum.
-    func order(variables: [String: String], datum: Datum, worker: String) -> LaunchOrder {
+    /// The variables that tell a worker's code of its job and its datum, over those of the worker's launch.
+    func variables(_ datum: [String: String], port: Int?) -> [(name: String, value: String)] {
+        plan(datum, port).fixedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// `port`: where batching code asks for its datums.
+    private func plan(_ variables: [String: String], _ port: Int?) -> LaunchPlan {
         var plan = plan
         plan.inputVariables = variables.merging(jobVariables) { $1 }
-        let (logs, key, id, data) = (context.logs, record.key, datum.id, datum.logInputs)
-        var order = plan.order {
-            logs.append($0, worker: worker, of: key.pipeline, job: key.id, datum: id, data: data)
+        if let port { plan.workerPort = port }
+        return plan
+    }
+
+    /// What lines in logs are about.
+    struct Subject: Sendable {
+        var id: Digest
+        var files: [LogInput]
+
+        init(_ datum: Datum) {
+            id = datum.id
+            files = datum.logInputs
+        }
+    }
+
+    /// The run of the code for a datum. `subject` is asked for each line that the code prints.
+    func order(
+        variables: [String: String], worker: String, port: Int? = nil, subject: @escaping @Sendable () -> Subject?
+    ) -> LaunchOrder {
+        let (logs, job, plan) = (context.logs, record.key, plan(variables, port))
+        var order = plan.order { output in
+            let subject = subject()
+            logs.append(
+                output, worker: worker, of: job.pipeline, job: job.id, datum: subject?.id, data: subject?.files ?? [])
         }
         order.image?.registryConfig = context.registryConfig
         order.run = context.freshRun()

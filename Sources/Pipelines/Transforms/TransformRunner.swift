@@ -13,6 +13,10 @@ struct TransformRunner: Sendable {
         var failures: Int64 = 0
         /// The spec commit of the version: no other pipeline has it, one of the same name neither.
         var reported: CommitID?
+        /// How often in a row no worker could be started.
+        var faults: Int64 = 0
+        /// The workers of what is in force; nil where each run of the code is a launch of its own.
+        var pool: WorkerPool?
     }
 
     private enum Ending: Sendable {
@@ -26,6 +30,11 @@ struct TransformRunner: Sendable {
     /// Returns when the pipeline is gone or is no transform any more, or the task is cancelled.
     func run() async {
         var memory = Memory()
+        await run(&memory)
+        await memory.pool?.close()
+    }
+
+    private func run(_ memory: inout Memory) async {
         while !Task.isCancelled {
             let generation = context.history.events.generation(repo: EventHub.jobs)
             do {
@@ -47,17 +56,43 @@ struct TransformRunner: Sendable {
     /// Brings the pipeline's state up to date and gives the job to be run, if there is one.
     private func prepare(_ pipeline: PipelineRecord, _ memory: inout Memory) async throws -> JobKey? {
         if pipeline.stopped {
+            await close(&memory)
             try await report(.paused, "", of: pipeline, &memory)
             return nil
         }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
-        if let fault = LaunchPlan.fault(spec) {
+        if let fault = try LaunchPlan.fault(spec) ?? WorkerPool.batchingFault(of: pipeline, spec, at: site, context) {
+            await close(&memory)
             try await report(.failure, fault, of: pipeline, &memory)
             try await endAll(reason: fault)
             return nil
         }
+        guard try await readyWorkers(of: pipeline, &memory) else { return nil }
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
         return try await next()
+    }
+
+    /// Sees to it that workers of what is in force are ready; false if that is no longer in force before they are.
+    private func readyWorkers(of pipeline: PipelineRecord, _ memory: inout Memory) async throws -> Bool {
+        do {
+            if memory.pool?.serves(pipeline) != true {
+                await close(&memory)
+                memory.pool = try WorkerPool(of: pipeline, at: site, context)
+            }
+            guard let pool = memory.pool else { return true }
+            // An image may take long to fetch.
+            guard try await end(of: { try await pool.prepare() }, orChangeOf: pipeline) else { return false }
+            memory.faults = 0
+            return true
+        } catch {
+            memory.faults += 1
+            throw error
+        }
+    }
+
+    private func close(_ memory: inout Memory) async {
+        await memory.pool?.close()
+        memory.pool = nil
     }
 
     /// The job to be run now. Those before it that can never run are ended.
@@ -76,7 +111,7 @@ struct TransformRunner: Sendable {
 
     /// Runs a job to its end, to that of its row, or to that of its time.
     private func carryOut(_ job: JobKey, of pipeline: PipelineRecord, _ memory: inout Memory) async throws {
-        let run = JobRun(context: context, site: site, pipeline: pipeline, key: job)
+        let run = JobRun(context: context, site: site, pipeline: pipeline, key: job, pool: memory.pool)
         let limit = try PipelineSpec(canonical: pipeline.effectiveSpec).jobTimeout
         let problem = await withTaskGroup(of: Ending.self) { group in
             group.addTask {
@@ -154,35 +189,38 @@ struct TransformRunner: Sendable {
     /// Waits after an error that may pass; false where there is nothing to go on for.
     private func recover(from error: any Error, _ memory: inout Memory) async -> Bool {
         if Task.isCancelled || context.history.events.hasClosed { return false }
-        memory.failures += 1
+        if memory.faults == 0 { memory.failures += 1 }
         context.logger.warning(
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
         let pipeline = try? context.history.read { try $0.pipeline(key) }
         if let pipeline { try? await report(.crashing, "\(error)", of: pipeline, &memory) }
         let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
-        let pause = context.policy.pause(failures: memory.failures, chance: chance)
+        let pause = context.policy.pause(failures: memory.failures + memory.faults, chance: chance)
+        let world = context.world
+        guard let pipeline else { return (try? await world.sleep(pause)) != nil }
         // What is changed may be the remedy, and is not kept waiting.
-        if await rest(pause, while: pipeline) == .changed { memory.failures = 0 }
+        if (try? await end(of: { try await world.sleep(pause) }, orChangeOf: pipeline)) == false { memory.failures = 0 }
         return !Task.isCancelled
     }
 
-    private enum Rest: Sendable { case ended, changed }
-
-    /// Returns after so many seconds, when the pipeline is no longer what it was, or when the task is cancelled.
-    private func rest(_ seconds: Double, while pipeline: PipelineRecord?) async -> Rest {
-        await withTaskGroup(of: Rest.self) { group in
+    /// Runs `body` to its end, or until the pipeline is no longer what it was, when it is cancelled; whether it came to
+    /// its end.
+    private func end(
+        of body: @escaping @Sendable () async throws -> Void, orChangeOf pipeline: PipelineRecord
+    ) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                try? await context.world.sleep(seconds)
-                return .ended
+                try await body()
+                return true
             }
-            if let pipeline {
-                group.addTask {
-                    await waitForChange(of: pipeline)
-                    return .changed
-                }
+            group.addTask {
+                await waitForChange(of: pipeline)
+                return false
             }
-            defer { group.cancelAll() }
-            return await group.next() ?? .ended
+            let hasEnded = await group.nextResult()
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return try hasEnded?.get() ?? false
         }
     }
 

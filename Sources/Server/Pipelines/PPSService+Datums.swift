@@ -32,8 +32,7 @@ extension PPSService {
         }
         routes.unary(Method.RestartDatum.descriptor) { (request: PpsV2_RestartDatumRequest, call) in
             try await jobs.restartDatums(
-                of: try Self.job(request.hasJob, request.job), matching: request.dataFilters, by: launcher,
-                as: call.principal)
+                of: try Self.job(request.hasJob, request.job), matching: request.dataFilters, as: call.principal)
             return Google_Protobuf_Empty()
         }
         routes.bidirectional(Method.CreateDatum.descriptor) {

@@ -15,7 +15,6 @@ struct PPSService: Sendable {
     let clock: any Clock
     let watch: SpoutWatch
     let progress: JobProgress
-    let launcher: any Launcher
     /// Where the ports of services are open.
     let serviceHost: String
 

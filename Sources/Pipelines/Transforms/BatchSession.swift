@@ -1,0 +1,148 @@
+import Core
+import Synchronization
+import Versioning
+
+/// Code that asks for its datums by calls (`pps.md` §9.4, §17), as one worker of a job runs it: started for the first
+/// datum, started again after a try that failed, and ended with the job, since what it may read ends there too. Owned
+/// by the worker's task.
+final class BatchSession {
+    private let job: TransformJob
+    private let pool: WorkerPool
+    /// Names the worker in logs.
+    private let name: String
+    /// Counts the workers of the job, from 0.
+    private let worker: Int
+    private var seat: WorkerPool.Seat?
+    private var code: Code?
+    /// What the code works on, for the lines that it prints. Guarded by its mutex.
+    private let subject: Subject
+
+    private final class Subject: Sendable {
+        let current = Mutex<TransformJob.Subject?>(nil)
+    }
+
+    /// The run of the code, from its start to its end.
+    private struct Code {
+        let desk: BatchDesk
+        let port: any DatumPort
+        let task: Task<Void, Never>
+        /// Whether it waits for a datum.
+        var isReady = false
+    }
+
+    init(job: TransformJob, pool: WorkerPool, name: String, worker: Int) {
+        self.job = job
+        self.pool = pool
+        self.name = name
+        self.worker = worker
+        subject = Subject()
+    }
+
+    /// Starts the code where it does not run; gives the number of the port where it asks.
+    func start() async throws -> Int {
+        if let code { return code.port.number }
+        guard let ports = job.context.ports else { throw SpileError.bug("there are no ports for batching code") }
+        let seat: WorkerPool.Seat
+        if let own = self.seat { seat = own } else { seat = try await pool.acquire() }
+        self.seat = seat
+        let desk = BatchDesk(
+            job: job.record.key, worker: name, number: worker, progress: job.context.progress)
+        let port = try await ports.open(desk)
+        do {
+            let order = job.order(variables: [:], worker: name, port: port.number) { [subject] in
+                subject.current.withLock { $0 }
+            }
+            let run = try SeatedCode(seat: seat, job: job, order: order, variables: [:], port: port.number)
+                .work(order.command, order.standardInput)
+            let task = Task { desk.end(await seat.worker.run(run)) }
+            code = Code(desk: desk, port: port, task: task)
+            return port.number
+        } catch {
+            await port.close()
+            throw error
+        }
+    }
+
+    /// Gives the code, started before, the datum that is laid out for it, and waits for what it makes of it.
+    func work(
+        on attempt: DatumAttempt, _ order: LaunchOrder, _ folder: inout PfsFolder
+    ) async throws -> DatumAttempt.Result {
+        guard let seat, let code else { throw SpileError.bug("batching code was not started") }
+        let result: Swift.Result<DatumAttempt.Result, any Error>
+        do {
+            let first = try await attempt.noting { run in
+                run.begin { code.task.cancel() }
+                defer { run.begin(nil) }
+                return try await self.hand(order, &folder, to: code, seat, attempt, run)
+            }
+            if case .good = first { self.code?.isReady = true } else { await end() }
+            let other = try SeatedCode(
+                seat: seat, job: job, order: order, variables: attempt.variables, port: code.port.number)
+            result = .success(try await attempt.afterFault(first, in: other))
+        } catch {
+            await end()
+            result = .failure(error)
+        }
+        do {
+            try? await folder.finish()
+            try folder.leave(seat.stage)
+        } catch {
+            await giveBack(isGood: false)
+            throw error
+        }
+        if case .success(.lost) = result { await giveBack(isGood: false) }
+        return try result.get()
+    }
+
+    private func hand(
+        _ order: LaunchOrder, _ folder: inout PfsFolder, to code: Code, _ seat: WorkerPool.Seat,
+        _ attempt: DatumAttempt, _ run: CodeRun
+    ) async throws -> DatumAttempt.Result {
+        if !code.isReady {
+            switch try await event(at: code, attempt, run) {
+            case .asked?: break
+            case .ended(let end)?: return attempt.result(of: end, isEarly: true)
+            case nil: return attempt.timedOut
+            }
+        }
+        try folder.enter(seat.stage)
+        subject.current.withLock { $0 = TransformJob.Subject(attempt.datum) }
+        code.desk.give(order.environment.map { "\($0.name)=\($0.value)" })
+        switch try await event(at: code, attempt, run) {
+        case .asked(let error)?: return error.isEmpty ? .good : .failed(error)
+        case .ended(let end)?: return attempt.result(of: end, isEarly: true)
+        case nil: return attempt.timedOut
+        }
+    }
+
+    /// What the code does next; nil if it has been ended because the datum's time was over.
+    private func event(
+        at code: Code, _ attempt: DatumAttempt, _ run: CodeRun
+    ) async throws -> BatchDesk.Event? {
+        let desk = code.desk
+        return try await withTaskCancellationHandler {
+            try await attempt.inTime(run, isDone: { if case .asked = $0 { true } else { false } }) { await desk.event() }
+        } onCancel: {
+            run.interrupt()
+        }
+    }
+
+    /// Ends the code, if it runs.
+    private func end() async {
+        guard let code else { return }
+        self.code = nil
+        code.task.cancel()
+        await code.task.value
+        await code.port.close()
+    }
+
+    private func giveBack(isGood: Bool) async {
+        await end()
+        guard let seat else { return }
+        self.seat = nil
+        await pool.release(seat, isGood: isGood)
+    }
+
+    /// Ends the code and gives the worker back. To be called once there is nothing more to do.
+    func close() async { await giveBack(isGood: true) }
+}

@@ -1,0 +1,205 @@
+import Core
+import Versioning
+
+/// One try of a datum: its files laid out, its code run, what the code left taken.
+struct DatumAttempt: Sendable {
+    let job: TransformJob
+    /// Names the worker in logs.
+    let name: String
+    /// Counts the workers of the job, from 0.
+    let worker: Int
+    let datum: Datum
+    let inputs: [LaidInput]
+    let variables: [String: String]
+    /// Whether the datum was not begun before: then a job that has failed meanwhile leaves it so.
+    var isFirst = true
+
+    enum Result {
+        case good
+        /// The code failed, or left what cannot be taken.
+        case failed(String)
+        /// It failed, and `err_cmd` took care of that.
+        case recovered(String)
+        /// What ran it is gone.
+        case lost(String)
+
+        /// What was wrong.
+        var fault: String? {
+            switch self {
+            case .good: nil
+            case .failed(let fault), .recovered(let fault), .lost(let fault): fault
+            }
+        }
+
+        var outcome: (DatumRecord.State, reason: String) {
+            switch self {
+            case .good: (.processed, "")
+            case .failed(let fault), .lost(let fault): (.failed, fault)
+            case .recovered(let fault): (.recovered, fault)
+            }
+        }
+    }
+
+    /// Adds to `stats` what it took. Throws where it is not the code's fault, `CancellationError`, and
+    /// ``JobFailure/NotBegun``.
+    func run(
+        _ stats: inout DatumStats, in batch: BatchSession?, into output: JobOutput
+    ) async throws -> Result {
+        let began = job.context.world.clock.now()
+        // The code comes up while the datum is laid out.
+        let (port, subject) = (try await batch?.start(), TransformJob.Subject(datum))
+        let order = job.order(variables: variables, worker: name, port: port) { subject }
+        var folder = try await PfsFolder.lay(
+            inputs, variables: order.environment, at: job.context.freshFolder(),
+            owner: job.context.launcher.pfsOwner(of: order), isForStage: job.pool != nil)
+        do {
+            let laid = job.context.world.clock.now()
+            stats.downloadSeconds += laid.seconds(since: began)
+            let result = try await code(order, &folder, in: batch)
+            let ran = job.context.world.clock.now()
+            stats.processSeconds += ran.seconds(since: laid)
+            guard case .good = result else {
+                try await folder.remove()
+                return result
+            }
+            let taken = try await take(folder, &stats, into: output)
+            stats.uploadSeconds += job.context.world.clock.now().seconds(since: ran)
+            try await folder.remove()
+            return taken
+        } catch {
+            try? await folder.remove()
+            throw error
+        }
+    }
+
+    /// Takes what the code left. What cannot be taken is the code's fault, like a bad exit.
+    private func take(_ folder: PfsFolder, _ stats: inout DatumStats, into output: JobOutput) async throws -> Result {
+        do {
+            try await folder.finish()
+            stats.uploadBytes = try await output.take(folder, of: datum.id)
+            return .good
+        } catch let error as SpileError where [.failedPrecondition, .unknown, .invalidArgument].contains(error.code) {
+            return .failed("\(error)")
+        }
+    }
+
+    /// Runs the code, in a worker where there are such.
+    private func code(
+        _ order: LaunchOrder, _ folder: inout PfsFolder, in batch: BatchSession?
+    ) async throws -> Result {
+        if let batch { return try await batch.work(on: self, order, &folder) }
+        guard let pool = job.pool else {
+            var order = order
+            order.pfsFolder = folder.path
+            return try await tryCode(LaunchedCode(context: job.context, order: order))
+        }
+        let seat = try await pool.acquire()
+        let result: Swift.Result<Result, any Error>
+        do {
+            if isFirst { try job.failure.check() }
+            let code = try SeatedCode(seat: seat, job: job, order: order, variables: variables)
+            try folder.enter(seat.stage)
+            result = .success(try await tryCode(code))
+        } catch {
+            result = .failure(error)
+        }
+        do {
+            // What keeps a lazy file from being read is told when the folder is taken.
+            try? await folder.finish()
+            try folder.leave(seat.stage)
+        } catch {
+            await pool.release(seat, isGood: false)
+            throw error
+        }
+        await pool.release(seat, isGood: true)
+        return try result.get()
+    }
+
+    private func tryCode(_ code: some DatumCode) async throws -> Result {
+        let command = job.spec.transform?.command ?? []
+        return try await afterFault(try await run(code, command, code.order.standardInput), in: code)
+    }
+
+    /// Lets `err_cmd` take care of a run that failed, if there is one.
+    func afterFault(_ result: Result, in code: some DatumCode) async throws -> Result {
+        let command = job.spec.errorCommand
+        guard case .failed(let fault) = result, !command.isEmpty, !Task.isCancelled else { return result }
+        let second = try await run(code, command, TransformJob.bytes(of: job.spec.errorInput))
+        return if case .good = second { .recovered(fault) } else { result }
+    }
+
+    /// Runs a command to its end, or to that of its time.
+    private func run(_ code: some DatumCode, _ command: [String], _ input: [UInt8]) async throws -> Result {
+        try await noting { run in
+            guard let end = try await inTime(run, isDone: \.isOwn, { try await code.run(command, input, run) })
+            else { return timedOut }
+            return result(of: end)
+        }
+    }
+
+    /// Shows a run among those under way while `body` has it.
+    func noting(_ body: (CodeRun) async throws -> Result) async throws -> Result {
+        let run = CodeRun()
+        let active = JobProgress.Active(
+            worker: name, datum: datum.id, files: datum.files, commits: job.commits,
+            since: job.context.world.clock.now(),
+            end: { await run.end() })
+        job.context.progress.change(job.record.key) { $0.active[worker] = active }
+        defer {
+            job.context.progress.change(job.record.key) { $0.active[worker]?.end = nil }
+            run.finish()
+        }
+        return try await body(run)
+    }
+
+    /// What a try is whose time was over.
+    var timedOut: Result { .failed("it ran longer than datum_timeout, \(job.spec.datumTimeout ?? 0) s") }
+
+    /// What the end of a run means. `isEarly`: it had not told yet that it was done.
+    func result(of end: WorkerRunEnd, isEarly: Bool = false) -> Result {
+        switch end {
+        case .refused(let error): return .failed("the code could not be started: \(error)")
+        case .lost(let exit): return .lost("its worker \(exit.text)")
+        case .ended(let exit) where isEarly: return .failed("user code exited prematurely: it \(exit.text)")
+        case .ended(.exited(let code)):
+            let isAccepted = job.spec.transform?.acceptedExitCodes.contains(Int64(code)) == true
+            return code == 0 || isAccepted ? .good : .failed("exited with code \(code)")
+        case .ended(let exit): return .failed(exit.text)
+        }
+    }
+
+    /// What `body` gives, which ends when the run is interrupted; nil if that was because the datum's time was over.
+    /// `isDone` tells what it gives by itself from what it gives when it is interrupted.
+    func inTime<Value: Sendable>(
+        _ run: CodeRun, isDone: (Value) -> Bool, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        let context = job.context
+        guard let timeout = job.spec.datumTimeout else {
+            let value = try await body()
+            try Task.checkCancellation()
+            return value
+        }
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                // Cancelled when the run has ended before.
+                guard (try? await context.world.sleep(timeout)) != nil else { throw CancellationError() }
+                run.interrupt()
+                return nil
+            }
+            var endings = [await group.nextResult()]
+            group.cancelAll()
+            // The run is over in either case, and each may have come first.
+            while let ending = await group.nextResult() { endings.append(ending) }
+            try Task.checkCancellation()
+            let values = endings.compactMap { try? $0?.get() }
+            if let done = values.first(where: { $0.map(isDone) == true }) { return done }
+            return values.contains { $0 == nil } ? nil : try endings[0]?.get() ?? nil
+        }
+    }
+}
+
+extension WorkerRunEnd {
+    /// Whether the code came to an end of its own.
+    var isOwn: Bool { if case .ended(.exited) = self { true } else { false } }
+}
