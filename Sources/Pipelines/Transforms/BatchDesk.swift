@@ -10,6 +10,8 @@ final class BatchDesk: DatumDesk {
         case asked(error: String)
         /// It is over, and asks no more.
         case ended(WorkerRunEnd)
+
+        var isAsking: Bool { if case .asked = self { true } else { false } }
     }
 
     private struct State {

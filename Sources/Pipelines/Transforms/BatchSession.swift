@@ -7,12 +7,11 @@ import Versioning
 /// by the worker's task.
 final class BatchSession {
     private let job: TransformJob
-    private let pool: WorkerPool
+    private let hold: SeatHold
     /// Names the worker in logs.
     private let name: String
     /// Counts the workers of the job, from 0.
     private let worker: Int
-    private var seat: WorkerPool.Seat?
     private var code: Code?
     /// What the code works on, for the lines that it prints. Guarded by its mutex.
     private let subject: Subject
@@ -23,6 +22,7 @@ final class BatchSession {
 
     /// The run of the code, from its start to its end.
     private struct Code {
+        let seat: WorkerPool.Seat
         let desk: BatchDesk
         let port: any DatumPort
         let task: Task<Void, Never>
@@ -32,7 +32,7 @@ final class BatchSession {
 
     init(job: TransformJob, pool: WorkerPool, name: String, worker: Int) {
         self.job = job
-        self.pool = pool
+        hold = SeatHold(pool)
         self.name = name
         self.worker = worker
         subject = Subject()
@@ -42,9 +42,7 @@ final class BatchSession {
     func start() async throws -> Int {
         if let code { return code.port.number }
         guard let ports = job.context.ports else { throw SpileError.bug("there are no ports for batching code") }
-        let seat: WorkerPool.Seat
-        if let own = self.seat { seat = own } else { seat = try await pool.acquire() }
-        self.seat = seat
+        let seat = try await hold.take()
         let desk = BatchDesk(
             job: job.record.key, worker: name, number: worker, progress: job.context.progress)
         let port = try await ports.open(desk)
@@ -55,7 +53,7 @@ final class BatchSession {
             let run = try SeatedCode(seat: seat, job: job, order: order, variables: [:], port: port.number)
                 .work(order.command, order.standardInput)
             let task = Task { desk.end(await seat.worker.run(run)) }
-            code = Code(desk: desk, port: port, task: task)
+            code = Code(seat: seat, desk: desk, port: port, task: task)
             return port.number
         } catch {
             await port.close()
@@ -67,13 +65,14 @@ final class BatchSession {
     func work(
         on attempt: DatumAttempt, _ order: LaunchOrder, _ folder: inout PfsFolder
     ) async throws -> DatumAttempt.Result {
-        guard let seat, let code else { throw SpileError.bug("batching code was not started") }
+        guard let code else { throw SpileError.bug("batching code was not started") }
+        let seat = code.seat
         let result: Swift.Result<DatumAttempt.Result, any Error>
         do {
             let first = try await attempt.noting { run in
                 run.begin { code.task.cancel() }
                 defer { run.begin(nil) }
-                return try await self.hand(order, &folder, to: code, seat, attempt, run)
+                return try await self.hand(order, &folder, to: code, attempt, run)
             }
             if case .good = first { self.code?.isReady = true } else { await end() }
             let other = try SeatedCode(
@@ -95,8 +94,8 @@ final class BatchSession {
     }
 
     private func hand(
-        _ order: LaunchOrder, _ folder: inout PfsFolder, to code: Code, _ seat: WorkerPool.Seat,
-        _ attempt: DatumAttempt, _ run: CodeRun
+        _ order: LaunchOrder, _ folder: inout PfsFolder, to code: Code, _ attempt: DatumAttempt,
+        _ run: CodeRun
     ) async throws -> DatumAttempt.Result {
         if !code.isReady {
             switch try await event(at: code, attempt, run) {
@@ -105,7 +104,7 @@ final class BatchSession {
             case nil: return attempt.timedOut
             }
         }
-        try folder.enter(seat.stage)
+        try folder.enter(code.seat.stage)
         subject.current.withLock { $0 = TransformJob.Subject(attempt.datum) }
         code.desk.give(order.environment.map { "\($0.name)=\($0.value)" })
         switch try await event(at: code, attempt, run) {
@@ -121,7 +120,7 @@ final class BatchSession {
     ) async throws -> BatchDesk.Event? {
         let desk = code.desk
         return try await withTaskCancellationHandler {
-            try await attempt.inTime(run, isDone: { if case .asked = $0 { true } else { false } }) { await desk.event() }
+            try await attempt.inTime(run, isDone: \.isAsking) { await desk.event() }
         } onCancel: {
             run.interrupt()
         }
@@ -138,9 +137,7 @@ final class BatchSession {
 
     private func giveBack(isGood: Bool) async {
         await end()
-        guard let seat else { return }
-        self.seat = nil
-        await pool.release(seat, isGood: isGood)
+        await hold.giveBack(isGood: isGood)
     }
 
     /// Ends the code and gives the worker back. To be called once there is nothing more to do.

@@ -43,7 +43,7 @@ struct DatumAttempt: Sendable {
     /// Adds to `stats` what it took. Throws where it is not the code's fault, `CancellationError`, and
     /// ``JobFailure/NotBegun``.
     func run(
-        _ stats: inout DatumStats, in batch: BatchSession?, into output: JobOutput
+        _ stats: inout DatumStats, on hold: SeatHold?, in batch: BatchSession?, into output: JobOutput
     ) async throws -> Result {
         let began = job.context.world.clock.now()
         // The code comes up while the datum is laid out.
@@ -55,7 +55,7 @@ struct DatumAttempt: Sendable {
         do {
             let laid = job.context.world.clock.now()
             stats.downloadSeconds += laid.seconds(since: began)
-            let result = try await code(order, &folder, in: batch)
+            let result = try await code(order, &folder, on: hold, in: batch)
             let ran = job.context.world.clock.now()
             stats.processSeconds += ran.seconds(since: laid)
             guard case .good = result else {
@@ -85,15 +85,15 @@ struct DatumAttempt: Sendable {
 
     /// Runs the code, in a worker where there are such.
     private func code(
-        _ order: LaunchOrder, _ folder: inout PfsFolder, in batch: BatchSession?
+        _ order: LaunchOrder, _ folder: inout PfsFolder, on hold: SeatHold?, in batch: BatchSession?
     ) async throws -> Result {
         if let batch { return try await batch.work(on: self, order, &folder) }
-        guard let pool = job.pool else {
+        guard let hold else {
             var order = order
             order.pfsFolder = folder.path
             return try await tryCode(LaunchedCode(context: job.context, order: order))
         }
-        let seat = try await pool.acquire()
+        let seat = try await hold.take()
         let result: Swift.Result<Result, any Error>
         do {
             if isFirst { try job.failure.check() }
@@ -108,10 +108,11 @@ struct DatumAttempt: Sendable {
             try? await folder.finish()
             try folder.leave(seat.stage)
         } catch {
-            await pool.release(seat, isGood: false)
+            await hold.giveBack(isGood: false)
             throw error
         }
-        await pool.release(seat, isGood: true)
+        // A try that failed is followed by the next one in the same place.
+        if case .success(.failed) = result {} else { await hold.giveBack(isGood: true) }
         return try result.get()
     }
 
@@ -124,7 +125,7 @@ struct DatumAttempt: Sendable {
     func afterFault(_ result: Result, in code: some DatumCode) async throws -> Result {
         let command = job.spec.errorCommand
         guard case .failed(let fault) = result, !command.isEmpty, !Task.isCancelled else { return result }
-        let second = try await run(code, command, TransformJob.bytes(of: job.spec.errorInput))
+        let second = try await run(code.again, command, TransformJob.bytes(of: job.spec.errorInput))
         return if case .good = second { .recovered(fault) } else { result }
     }
 
@@ -187,14 +188,20 @@ struct DatumAttempt: Sendable {
                 run.interrupt()
                 return nil
             }
-            var endings = [await group.nextResult()]
-            group.cancelAll()
+            var (value, fault, isTimeUp): (Value?, (any Error)?, Bool) = (nil, nil, false)
             // The run is over in either case, and each may have come first.
-            while let ending = await group.nextResult() { endings.append(ending) }
+            while let ending = await group.nextResult() {
+                group.cancelAll()
+                switch ending {
+                case .success(let given?): value = given
+                case .success(nil): isTimeUp = true
+                case .failure(let error): if !(error is CancellationError) { fault = error }
+                }
+            }
             try Task.checkCancellation()
-            let values = endings.compactMap { try? $0?.get() }
-            if let done = values.first(where: { $0.map(isDone) == true }) { return done }
-            return values.contains { $0 == nil } ? nil : try endings[0]?.get() ?? nil
+            if let value, !isTimeUp || isDone(value) { return value }
+            if let fault { throw fault }
+            return nil
         }
     }
 }

@@ -9,6 +9,9 @@ protocol DatumCode: Sendable {
     /// Runs a command to its end; `run` interrupts it. Cancelling the task does so too. Throws where it is not the
     /// code's fault.
     func run(_ command: [String], _ input: [UInt8], _ run: CodeRun) async throws -> WorkerRunEnd
+
+    /// The same for another run in the same place.
+    var again: Self { get }
 }
 
 /// A run of code that can be killed from elsewhere: by its timeout, or by whoever asks for another try. Guarded by its
@@ -67,11 +70,22 @@ final class CodeRun: Sendable {
 /// Each run a launch of its own.
 struct LaunchedCode: DatumCode {
     let context: TransformContext
-    let order: LaunchOrder
+    private(set) var order: LaunchOrder
+
+    init(context: TransformContext, order: LaunchOrder) {
+        self.context = context
+        self.order = order
+    }
+
+    var again: LaunchedCode {
+        var other = self
+        other.order.run = context.freshRun()
+        return other
+    }
 
     func run(_ command: [String], _ input: [UInt8], _ run: CodeRun) async throws -> WorkerRunEnd {
         var order = order
-        (order.command, order.standardInput, order.run) = (command, input, context.freshRun())
+        (order.command, order.standardInput) = (command, input)
         let (launcher, handle): (any Launcher, LaunchHandle)
         do {
             (launcher, handle) = (context.launcher, try await context.launcher.start(order))
@@ -106,6 +120,8 @@ struct SeatedCode: DatumCode {
             job.variables(variables, port: port)
             + order.fileVariables.compactMap { file in places[file.path].map { (file.name, $0) } }
     }
+
+    var again: SeatedCode { self }
 
     /// What the worker is to run for a command.
     func work(_ command: [String], _ input: [UInt8]) -> WorkerRun {

@@ -24,6 +24,20 @@ struct DatumRun: Sendable {
     func work(
         _ datum: Datum, index: Int64, in batch: BatchSession? = nil, into output: JobOutput
     ) async throws -> Outcome {
+        let hold = job.pool.map(SeatHold.init)
+        do {
+            let outcome = try await tries(of: datum, index: index, on: hold, in: batch, into: output)
+            await hold?.giveBack(isGood: true)
+            return outcome
+        } catch {
+            await hold?.giveBack(isGood: true)
+            throw error
+        }
+    }
+
+    private func tries(
+        of datum: Datum, index: Int64, on hold: SeatHold?, in batch: BatchSession?, into output: JobOutput
+    ) async throws -> Outcome {
         let variables = datum.variables(commits: job.commits, output: job.record.key.id)
         let inputs = datum.files.compactMap(job.laid)
         var outcome = Outcome(state: .failed)
@@ -34,7 +48,7 @@ struct DatumRun: Sendable {
             let attempt = DatumAttempt(
                 job: job, name: name, worker: worker, datum: datum, inputs: inputs, variables: variables,
                 isFirst: attempts == 0 && losses == 0)
-            let result = try await attempt.run(&outcome.stats, in: batch, into: output)
+            let result = try await attempt.run(&outcome.stats, on: hold, in: batch, into: output)
             if case .lost = result, losses < Self.freeLosses {
                 losses += 1
                 note(datum, "its worker is gone, so that another one tries")

@@ -200,6 +200,30 @@ actor WorkerPool {
     }
 }
 
+/// A worker that is held from one try of a datum to the next. Owned by one task.
+final class SeatHold {
+    private let pool: WorkerPool
+    private var seat: WorkerPool.Seat?
+
+    init(_ pool: WorkerPool) { self.pool = pool }
+
+    /// The one that is held, or another if it is gone or there is none. Throws as ``WorkerPool/acquire()``.
+    func take() async throws -> WorkerPool.Seat {
+        if let seat, seat.worker.isAlive { return seat }
+        await giveBack(isGood: false)
+        let fresh = try await pool.acquire()
+        seat = fresh
+        return fresh
+    }
+
+    /// Holds nothing any more. May be called again.
+    func giveBack(isGood: Bool) async {
+        guard let seat else { return }
+        self.seat = nil
+        await pool.release(seat, isGood: isGood)
+    }
+}
+
 extension PipelineRecord {
     /// How many datums are worked on at a time.
     var workerCount: Int { Int(max(1, min(parallelism, 10_000))) }
