@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Simulation
+import Synchronization
 
 /// What a program of a test sees of its launch and does in it.
 struct ScriptedRun {
@@ -29,6 +30,12 @@ struct ScriptedRun {
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try text.write(to: url, atomically: false, encoding: .utf8)
     }
+}
+
+/// True for the first who asks.
+final class FirstTime: Sendable {
+    private let isLeft = Atomic(true)
+    func take() -> Bool { isLeft.exchange(false, ordering: .relaxed) }
 }
 
 extension ScriptedLauncher {

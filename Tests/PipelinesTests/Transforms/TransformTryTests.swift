@@ -38,8 +38,9 @@ import Testing
     }
 
     @Test func aTryThatSucceedsCountsAloneWhateverTheOnesBeforeLeft() async throws {
+        let first = FirstTime()
         scene.launcher.play { run in
-            let isFirst = run.order.run == "1"
+            let isFirst = first.take()
             try run.put(isFirst ? "bad" : "good", "x")
             return .exited(code: isFirst ? 1 : 0)
         }
@@ -85,7 +86,8 @@ import Testing
     }
 
     @Test func aDatumThatTakesTooLongIsEndedAndTriedAgain() async throws {
-        scene.launcher.play { $0.order.run == "1" ? nil : try ScriptedLauncher.marking($0) }
+        let first = FirstTime()
+        scene.launcher.play { first.take() ? nil : try ScriptedLauncher.marking($0) }
         try await begin("", "\"datumTimeout\": \"20s\"")
         try await scene.run {
             let handle = await scene.launcher.starts.next().handle
