@@ -146,9 +146,9 @@ exec sleep 3600
 STAFF = {"/1-ann": b"ann", "/2-bob": b"bob", "/3-eve": b"eve"}
 PAY = {"/1-may": b"10", "/1-june": b"11", "/3-may": b"30", "/4-may": b"40"}
 
-# What a datum sees, in one line.
+# What a datum sees, in one line. `.scratch` is its worker's, as in the original (`pps.md` §6.4).
 LIST = r"""
-cd /pfs; list=$(find . -path ./out -prune -o -type f ! -name .env -print | LC_ALL=C sort | tr '\n' ' ')
+cd /pfs; list=$(find . \( -path ./out -o -path ./.scratch \) -prune -o -type f ! -name .env -print | LC_ALL=C sort | tr '\n' ' ')
 echo "$list" > /pfs/out/$PACH_DATUM_ID
 """
 
