@@ -72,16 +72,16 @@ final class Assembly: Sendable {
             logs: logs, options: Supervisor.Options(grace: options.grace), world: world, secrets: secrets,
             inputs: HistoryInputs(history: history, root: folder.inputs, randomness: randomness), watch: watch,
             logger: logger)
+        let ticker = CronTicker(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        self.ticker = ticker
         let transforms = TransformScheduler(
             TransformContext(
                 history: history, launcher: launcher, logs: logs, secrets: secrets, root: folder.datums, world: world,
                 progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
-                logger: logger))
+                reported: { ticker.changed($0) }, logger: logger))
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
-        let ticker = CronTicker(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
-        self.ticker = ticker
         segments = folder.segments
         self.history = history
         self.logs = logs

@@ -87,9 +87,12 @@ package struct ChangeSet: Sendable {
     package static func joined(_ sets: [ChangeSet]) -> ChangeSet? {
         guard let first = sets.first else { return nil }
         if sets.count == 1 { return first }
+        let (count, bytes) = (sets.reduce(0) { $0 + $1.count }, sets.reduce(0) { $0 + $1.contentBytes })
+        let limits = StoreOptions()
+        let isLarge = sets.contains { $0.isLarge } || count > limits.smallStreamChanges
+            || bytes > UInt64(limits.smallStreamBytes)
         return ChangeSet(
-            runs: sets.flatMap(\.runs), isLarge: sets.contains { $0.isLarge }, count: sets.reduce(0) { $0 + $1.count },
-            contentBytes: sets.reduce(0) { $0 + $1.contentBytes }, activity: first.activity,
+            runs: sets.flatMap(\.runs), isLarge: isLarge, count: count, contentBytes: bytes, activity: first.activity,
             companions: first.companions + sets.dropFirst().flatMap { [$0.activity] + $0.companions })
     }
 }

@@ -6,26 +6,35 @@ package struct JobResult: Sendable {
     /// Over what the output commit inherits, or over nothing; nil for no change.
     package var output: JobChanges?
     package var meta: JobChanges?
-    /// Whether what the commits inherit counts for nothing.
-    package var isFromScratch: Bool
+    /// What the changes are to be laid over: what both commits inherited when the job was planned.
+    package var ground: JobGround
     package var counts: DatumCounts
     package var stats: DatumStats
     /// Why the job fails; empty for one that ends well. What a failed job has output is given up.
     package var failure: String
 
     package init(
-        output: JobChanges?, meta: JobChanges?, isFromScratch: Bool, counts: DatumCounts,
+        output: JobChanges?, meta: JobChanges?, ground: JobGround, counts: DatumCounts,
         stats: DatumStats = DatumStats(), failure: String = ""
     ) {
         self.output = output
         self.meta = meta
-        self.isFromScratch = isFromScratch
+        self.ground = ground
         self.counts = counts
         self.stats = stats
         self.failure = failure
     }
 
+    fileprivate var isFromScratch: Bool { ground == .nothing }
     fileprivate var isLarge: Bool { output?.set.isLarge == true || meta?.set.isLarge == true }
+}
+
+/// What a job's changes are relative to.
+package enum JobGround: Sendable, Equatable {
+    /// Nothing: what the commits inherit counts for nothing.
+    case nothing
+    /// The commits of an earlier job, by their sequence numbers.
+    case commits(output: Int64, meta: Int64)
 }
 
 extension History {
@@ -33,7 +42,8 @@ extension History {
     /// Before that nothing of it can be seen, so a job that was cut off can be done again.
     ///
     /// The job succeeds unless it brings a failure of its own, or its output holds what no commit may hold. Blocks for
-    /// as long as laying takes. Throws `aborted` if the job is over already.
+    /// as long as laying takes. Throws `aborted` if the job is over already, or if its commits no longer inherit what
+    /// the changes are to be laid over: then it has to be begun anew.
     package func land(_ result: JobResult, of key: JobKey) async throws {
         for _ in 0..<3 where result.isLarge {
             let laid = try layAside(result, of: key)
@@ -92,6 +102,7 @@ extension HistoryTransaction {
     fileprivate func land(_ result: JobResult, of key: JobKey, _ laid: LaidJob?) throws {
         guard var job = try catalog.job(key) else { throw SpileError(.aborted, "job \"\(key)\" was deleted") }
         let (output, meta) = try catalog.openCommits(of: key)
+        try check(result.ground, output, meta)
         job.counts = result.counts
         job.stats = result.stats
         try update(job)
@@ -107,6 +118,14 @@ extension HistoryTransaction {
         } else {
             try end(job, .failure, reason: result.failure)
         }
+    }
+
+    /// Commits that were removed meanwhile may have been what the job was planned over.
+    private func check(_ ground: JobGround, _ output: CommitRecord, _ meta: CommitRecord?) throws {
+        guard case .commits(let outputGround, let metaGround) = ground else { return }
+        guard try catalog.inherited(by: output)?.sequence == outputGround,
+            try meta.flatMap({ try catalog.inherited(by: $0) })?.sequence == metaGround
+        else { throw SpileError(.aborted, "what commit \(output.key) begins with was removed while its job ran") }
     }
 
     /// Gives an open commit the tree that comes of changes to what it inherits; what was written to it else goes.

@@ -90,6 +90,17 @@ extension HistoryTransaction {
         job.reason = reason
         job.finishedAt = now
         try update(job)
+        try endLaunch(of: job.key)
+    }
+
+    /// The token that a transform's code was given for a job is good for nothing when that is over (`pps.md` §8).
+    private func endLaunch(of key: JobKey) throws {
+        guard var launch = try catalog.launch(key.pipeline), launch.handle == LaunchRecord.transform(key.id) else {
+            return
+        }
+        let word = { self.world.randomness.next() }
+        launch.tokenHash = Digest(words: (word(), word(), word(), word()))
+        try catalog.put(launch)
     }
 
     private func touch(job repo: Int64) {

@@ -62,7 +62,7 @@ private final class Scene: Sendable {
         }
         let changes = try output.finish()
         let result = JobResult(
-            output: changes.output, meta: changes.meta, isFromScratch: true, counts: DatumCounts(), failure: failure)
+            output: changes.output, meta: changes.meta, ground: .nothing, counts: DatumCounts(), failure: failure)
         try await history.land(result, of: job)
     }
 

@@ -1,6 +1,7 @@
 """Jobs of pipelines that transform, and their datums, with pachyderm-sdk (`pps.md` §9 to §11)."""
 
 import os
+from datetime import datetime, timezone
 
 import pytest
 from pachyderm_sdk.api import pfs, pps
@@ -301,6 +302,22 @@ class TestJobs:
         assert sets[0].jobs[0].data_total == 2
         (member,) = client.pps.inspect_job_set(job_set=pps.JobSet(id=second.id), wait=True)
         assert member.output_commit.id == second.id and member.state == JOB.JOB_SUCCESS
+
+    def test_a_marker_may_be_any_time(self, client, copies):
+        copies.run()
+        for reverse, first, last in ((False, 1, 9999), (True, 9999, 1)):
+            for year, count in ((first, 0), (last, 1)):
+                marker = datetime(year, 6, 1, tzinfo=timezone.utc)
+                found = client.pps.list_job(pipeline=copies.pipeline, pagination_marker=marker, reverse=reverse)
+                assert len(list(found)) == count
+
+    def test_of_older_versions_only_when_asked(self, client, copies):
+        copies.run()
+        copies.run("true", update=True)
+        mine = [job for job in client.pps.list_job() if job.job.pipeline.name == copies.pipeline.name]
+        assert [job.pipeline_version for job in mine] == [2]
+        every = [job for job in client.pps.list_job(history=-1) if job.job.pipeline.name == copies.pipeline.name]
+        assert [job.pipeline_version for job in every] == [2, 1]
 
     def test_details_are_those_of_the_job(self, copies):
         given = copies.put(a=b"1")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime, timedelta, timezone
 
 import grpc
 import pytest
@@ -43,6 +44,8 @@ def texts(found):
     return [message.pps_log_message.message for message in found]
 
 
+YEAR_1 = datetime(1, 1, 2, tzinfo=timezone.utc)
+YEAR_9999 = datetime(9999, 12, 30, tzinfo=timezone.utc)
 LINES = [f"line {n}" for n in range(10)]
 
 
@@ -65,6 +68,16 @@ def test_limit_offset_and_pattern(client, pipeline):
     assert texts(ask(client, query(pipeline), user_logs_only=True, regex=even)[0]) == LINES[::2]
     bad = logs.RegexLogFilter(pattern="(")
     fails(lambda: ask(client, query(pipeline), regex=bad), INVALID, "is no pattern")
+
+
+def test_any_number_and_time_is_taken(client, pipeline):
+    for limit, offset in ((2**64 - 1, 0), (10, 2**63), (2**64 - 1, 2**64 - 1)):
+        for first, last in ((YEAR_1, YEAR_9999), (YEAR_9999, YEAR_1)):
+            span = logs.TimeRangeLogFilter(**{"from_": first, "until": last, "offset": offset})
+            found, _ = ask(client, query(pipeline), user_logs_only=True, limit=limit, time_range=span)
+            assert len(found) == (10 if offset == 0 else 0)
+    lines = client.pps.get_logs(pipeline=pipeline, tail=2**63 - 1, since=timedelta(days=900_000))
+    assert [line.message for line in lines] == LINES
 
 
 def test_pages_forward_and_back(client, pipeline):

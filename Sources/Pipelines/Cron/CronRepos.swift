@@ -13,11 +13,15 @@ enum CronRepos {
     ///
     /// Those of inputs that an update drops stay, as in the original: their ticks are data like any other. Nobody
     /// deletes them but their owner, and an input of that name goes on in the one that it had.
-    static func make(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
+    /// `old`: the version that this one takes the place of; what is in a repo of its own are its ticks.
+    static func make(
+        of spec: PipelineSpec, replacing old: PipelineSpec? = nil, in transaction: HistoryTransaction
+    ) throws {
+        let known = Set(try old?.cronLeaves.map(\.branch.repo) ?? [])
         for leaf in try spec.cronLeaves {
             let key = leaf.branch.repo
             if let repo = try transaction.catalog.repo(key) {
-                try check(repo, for: leaf, in: transaction.catalog)
+                try check(repo, for: leaf, isKnown: known.contains(key), in: transaction.catalog)
                 if try transaction.catalog.branch(repo: repo.id, name: leaf.branch.name) != nil { continue }
             } else {
                 try transaction.createRepo(key, description: "\(mark)\(spec.key).", update: false)
@@ -30,7 +34,7 @@ enum CronRepos {
     /// Makes anew what was deleted while the pipeline was stopped.
     static func restore(of spec: PipelineSpec, in transaction: HistoryTransaction) throws {
         let isMissing = try spec.cronLeaves.contains { try transaction.catalog.repo($0.branch.repo) == nil }
-        if isMissing { try make(of: spec, in: transaction) }
+        if isMissing { try make(of: spec, replacing: spec, in: transaction) }
     }
 
     /// Deletes the repos of a pipeline whose rows are gone: those that were made for ticks and that no other pipeline
@@ -47,7 +51,9 @@ enum CronRepos {
         }
     }
 
-    private static func check(_ repo: RepoRecord, for leaf: InputLeaf, in catalog: any CatalogReader) throws {
+    private static func check(
+        _ repo: RepoRecord, for leaf: InputLeaf, isKnown: Bool, in catalog: any CatalogReader
+    ) throws {
         let key = repo.key
         let remedy = "name another repo in the input's `repo`, or none: then one is made"
         if try catalog.pipeline(PipelineKey(project: key.project, name: key.name)) != nil {
@@ -60,7 +66,7 @@ enum CronRepos {
                 "input \(leaf.name): ticks cannot be written to branch \(leaf.branch), which derives from others",
                 remedy: remedy)
         }
-        if leaf.isOverwriting, !repo.description.hasPrefix(mark),
+        if leaf.isOverwriting, !isKnown, !repo.description.hasPrefix(mark),
             try catalog.writeBasis(of: leaf.branch)?.root.isEmpty == false
         {
             throw SpileError.domain(

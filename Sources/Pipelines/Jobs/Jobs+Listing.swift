@@ -36,7 +36,7 @@ extension Jobs {
     package func list(
         _ listing: Listing, as principal: Principal, _ body: (View) async throws -> Bool
     ) async throws {
-        let scope = try history.read { try JobScope(listing, in: $0) }
+        var scope = try history.read { try JobScope(listing, in: $0) }
         let sight = JobSight(principal: principal)
         var cursor: Int64?
         while true {
@@ -46,7 +46,8 @@ extension Jobs {
                     JobFilter(pipeline: listing.pipeline), order: listing.isOldestFirst ? .oldestFirst : .newestFirst,
                     beyond: cursor, limit: Self.page)
                 let visible = try sight.visible(jobs, in: catalog)
-                let kept = try visible.filter { try scope.holds($0, in: catalog) }
+                var kept: [JobRecord] = []
+                for job in visible where try scope.holds(job, in: catalog) { kept.append(job) }
                 return (try kept.map { try view($0, in: catalog) }, jobs.last?.number)
             }
             for view in views where try await !body(view) { return }
@@ -82,16 +83,18 @@ extension Jobs {
         var cursor: Int64 = 0
         while true {
             let generation = history.events.generation(repo: EventHub.jobs)
-            let views = try history.read { catalog in
+            let (views, isPast) = try history.read { catalog -> ([View], Bool) in
                 // Again and again: what a caller may see changes.
                 try Self.require(pipeline, by: principal, in: catalog)
-                return try catalog.jobs(
+                let jobs = try catalog.jobs(
                     JobFilter(pipeline: pipeline, isLive: cursor < newest), order: .oldestFirst, beyond: cursor,
-                    limit: Self.page
-                ).map { try view($0, in: catalog) }
+                    limit: Self.page)
+                // What is newer is told of in its turn, be it over by then or not.
+                let known = cursor < newest ? jobs.filter { $0.number <= newest } : jobs
+                return (try known.map { try view($0, in: catalog) }, known.count < jobs.count)
             }
             for view in views { try await deliver(view) }
-            if let last = views.last {
+            if let last = views.last, !isPast {
                 cursor = last.job.number
             } else if cursor < newest {
                 cursor = newest
@@ -123,21 +126,29 @@ private struct JobSight {
 /// What of a listing is not asked of the catalog.
 private struct JobScope {
     let listing: Jobs.Listing
-    /// The lowest version whose jobs are listed, where the listing names a pipeline.
-    private var firstVersion: Int64 = 0
+    /// The lowest version of each pipeline whose jobs are listed, as far as it was asked for.
+    private var firstVersions: [PipelineKey: Int64] = [:]
     private var inputs: Set<Int64>
 
     init(_ listing: Jobs.Listing, in catalog: any CatalogReader) throws {
         self.listing = listing
         inputs = Set(try listing.inputs.map { try catalog.existingCommit($0).sequence })
         guard let key = listing.pipeline else { return }
-        guard let pipeline = try catalog.pipeline(key) else { throw PipelineManager.missing(key) }
-        if listing.history >= 0 { firstVersion = pipeline.version - listing.history }
+        if try catalog.pipeline(key) == nil { throw PipelineManager.missing(key) }
     }
 
-    func holds(_ job: JobRecord, in catalog: any CatalogReader) throws -> Bool {
+    /// The lowest version of a pipeline whose jobs are listed; all are of one that is gone.
+    private mutating func firstVersion(of key: PipelineKey, in catalog: any CatalogReader) throws -> Int64 {
+        if listing.history < 0 { return 0 }
+        if let known = firstVersions[key] { return known }
+        let first = try catalog.pipeline(key).map { $0.version - listing.history } ?? 0
+        firstVersions[key] = first
+        return first
+    }
+
+    mutating func holds(_ job: JobRecord, in catalog: any CatalogReader) throws -> Bool {
         if let projects = listing.projects, !projects.contains(job.key.pipeline.project) { return false }
-        if job.version < firstVersion { return false }
+        if job.version < (try firstVersion(of: job.key.pipeline, in: catalog)) { return false }
         if let marker = listing.marker {
             if listing.isOldestFirst ? job.createdAt <= marker : job.createdAt >= marker { return false }
         }

@@ -76,6 +76,7 @@ struct LogReader {
         defer { if let watch { log.unwatch(watch.number) } }
         try reader.seek()
         if let tail = query.tail {
+            let tail = min(tail, LogStore.mostRecords)
             var last: [LogRecord] = []
             try await reader.drain { record in
                 last.append(record)

@@ -18,6 +18,9 @@ package final class LogStore: Sendable {
         }
     }
 
+    /// More records than a pipeline's files hold: a record has a hundred bytes and more.
+    package static let mostRecords = 1 << 20
+
     private let files: any LogFiles
     private let clock: any Clock
     private let limits: Limits

@@ -102,7 +102,8 @@ extension PipelineManager {
 
         try transaction.killJobs(
             of: key, reason: "all jobs killed because pipeline was updated for user \(killer(transaction.principal))")
-        try CronRepos.make(of: spec, in: transaction)
+        try CronRepos.make(
+            of: spec, replacing: old.map { try PipelineSpec(canonical: $0.effectiveSpec) }, in: transaction)
         try makeRepos(of: spec, in: transaction)
         try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)

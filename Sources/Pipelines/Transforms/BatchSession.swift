@@ -106,7 +106,9 @@ final class BatchSession {
         }
         try folder.enter(code.seat.stage)
         subject.current.withLock { $0 = TransformJob.Subject(attempt.datum) }
-        code.desk.give(order.environment.map { "\($0.name)=\($0.value)" })
+        // No more than what tells of the datum: anyone on this machine may ask at the port.
+        let told = attempt.variables.merging(["PACH_JOB_ID": "\(job.record.key.id)"]) { $1 }
+        code.desk.give(told.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
         switch try await event(at: code, attempt, run) {
         case .asked(let error)?: return error.isEmpty ? .good : .failed(error)
         case .ended(let end)?: return attempt.result(of: end, isEarly: true)

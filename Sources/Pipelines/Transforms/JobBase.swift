@@ -11,6 +11,8 @@ struct JobBase: Sendable {
     /// What it read; nil where some of that is gone or was given up.
     let inputs: [CommitRecord]?
 
+    var ground: JobGround { .commits(output: job.commit, meta: meta.sequence) }
+
     /// That of a job; nil where what its output inherits is not the output of a job, or nothing.
     static func find(for job: JobRecord, in catalog: any CatalogReader) throws -> JobBase? {
         guard let output = try catalog.commit(sequence: job.commit), let inherited = try catalog.inherited(by: output),

@@ -28,8 +28,8 @@ struct JobPlan: Sendable {
     private let source: CommitSource
     private let records: DatumRecords?
 
-    /// Whether the output that is inherited counts for nothing.
-    var isFromScratch: Bool { way == .fromScratch }
+    /// What the output is laid over.
+    var ground: JobGround { base?.ground ?? .nothing }
 
     /// `base` is nil for none. Blocks.
     init(

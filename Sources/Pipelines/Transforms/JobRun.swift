@@ -96,7 +96,7 @@ struct JobRun: Sendable {
             }
             return parts
         }
-        return Self.result(of: parts, isFromScratch: plan.isFromScratch)
+        return Self.result(of: parts, over: plan.ground)
     }
 
     /// Finds what is to be done; what is no longer part of the output it does itself.
@@ -172,7 +172,7 @@ struct JobRun: Sendable {
         return .done(tally, try output?.finish())
     }
 
-    private static func result(of parts: [Part], isFromScratch: Bool) -> JobResult {
+    private static func result(of parts: [Part], over ground: JobGround) -> JobResult {
         var sum = Tally()
         var (dropped, made): ([JobOutput.Changes], [JobOutput.Changes]) = ([], [])
         for part in parts {
@@ -195,7 +195,7 @@ struct JobRun: Sendable {
         let changes = dropped + made
         return JobResult(
             output: JobChanges.joined(changes.map(\.output)), meta: JobChanges.joined(changes.map(\.meta)),
-            isFromScratch: isFromScratch, counts: sum.counts, stats: sum.stats, failure: sum.failure)
+            ground: ground, counts: sum.counts, stats: sum.stats, failure: sum.failure)
     }
 }
 

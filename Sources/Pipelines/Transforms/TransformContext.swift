@@ -18,6 +18,8 @@ package struct TransformContext: Sendable {
     let world: Supervisor.World
     let progress: JobProgress
     let policy: RestartPolicy
+    /// Tells whoever else goes by a pipeline's state that it is another one.
+    let reported: @Sendable (PipelineKey) -> Void
     let logger: Logger
     /// Of the pipeline's pull secrets.
     var registryConfig: [UInt8] = []
@@ -26,8 +28,10 @@ package struct TransformContext: Sendable {
     package init(
         history: History, launcher: any Launcher, logs: LogStore, secrets: any SecretSource, root: String,
         world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(),
-        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil, logger: Logger
+        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil,
+        reported: @escaping @Sendable (PipelineKey) -> Void = { _ in }, logger: Logger
     ) {
+        self.reported = reported
         self.history = history
         self.launcher = launcher
         self.workers = workers

@@ -68,8 +68,11 @@ struct TransformRunner: Sendable {
             return nil
         }
         guard try await readyWorkers(of: pipeline, &memory) else { return nil }
+        let job = try await next()
+        // Where there is nothing to do, what it failed with is gone.
+        if job == nil { memory.failures = 0 }
         if memory.failures == 0 { try await report(.running, "", of: pipeline, &memory) }
-        return try await next()
+        return job
     }
 
     /// Sees to it that workers of what is in force are ready; false if that is no longer in force before they are.
@@ -248,6 +251,7 @@ struct TransformRunner: Sendable {
         if state == .running || state == .crashing { report.startedAt = context.world.clock.now() }
         try await HistoryLedger(history: context.history).report(report, of: key)
         memory.reported = pipeline.specCommit
+        context.reported(key)
         context.logs.note("\(state): \(reason)", of: key)
     }
 }

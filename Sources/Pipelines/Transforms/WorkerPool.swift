@@ -102,10 +102,22 @@ actor WorkerPool {
         }
         let missing = readyCount - count
         if missing <= 0 || isClosed { return }
-        try await withThrowingTaskGroup(of: Seat.self) { group in
-            for _ in 0..<missing { group.addTask { try await self.start() } }
-            while let result = await group.nextResult() { await release(try result.get(), isGood: true) }
+        var problem: (any Error)?
+        await withTaskGroup(of: Result<Seat, any Error>.self) { group in
+            for _ in 0..<missing {
+                group.addTask {
+                    do { return .success(try await self.start()) } catch { return .failure(error) }
+                }
+            }
+            // One that could not be started takes none of the others away.
+            for await result in group {
+                switch result {
+                case .success(let seat): await release(seat, isGood: true)
+                case .failure(let error): problem = problem ?? error
+                }
+            }
         }
+        if let problem { throw problem }
     }
 
     /// A worker that is ready; started if there is none, waited for if there may not be another. Throws as
@@ -115,6 +127,11 @@ actor WorkerPool {
             while let seat = idle.popLast() {
                 if seat.worker.isAlive { return seat }
                 await discard(seat)
+            }
+            if Task.isCancelled {
+                // What it was woken for may be another one's.
+                wake()
+                throw CancellationError()
             }
             if count < limit || isClosed { return try await start() }
             await withCheckedContinuation { takers.append($0) }
@@ -213,6 +230,8 @@ final class SeatHold {
         await giveBack(isGood: false)
         let fresh = try await pool.acquire()
         seat = fresh
+        // Who waited may not be wanted any more.
+        try Task.checkCancellation()
         return fresh
     }
 

@@ -21,9 +21,9 @@ extension PPSService {
             let projects = request.projects.map { ProjectKey($0.name) }
             let listing = PipelineManager.Listing(projects: projects.isEmpty ? nil : projects)
             let pipelines = try manager.list(listing, as: call.principal)
-            return PpsV2_PipelinesSummaryResponse.with { response in
-                response.summaries = Self.summaries(pipelines)
-            }
+            var response = PpsV2_PipelinesSummaryResponse()
+            response.summaries = try summaries(pipelines)
+            return response
         }
         routes.serverStream(Method.CheckStatus.descriptor) { (request: PpsV2_CheckStatusRequest, call, writer) in
             for answer in try checkStatus(request, call) { try await writer.write(answer) }
@@ -94,8 +94,16 @@ extension PPSService {
         return id
     }
 
-    private static func summaries(_ pipelines: [PipelineRecord]) -> [PpsV2_PipelinesSummary] {
-        Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
+    private func summaries(_ pipelines: [PipelineRecord]) throws -> [PpsV2_PipelinesSummary] {
+        let unhealthy = try history.read { catalog in
+            Set(
+                try pipelines.filter { pipeline in
+                    let filter = JobFilter(pipeline: pipeline.key)
+                    let last = try catalog.jobs(filter, order: .newestFirst, beyond: nil, limit: 1).first
+                    return [.failure, .killed, .unrunnable].contains(last?.state)
+                }.map(\.key))
+        }
+        return Dictionary(grouping: pipelines, by: \.key.project).sorted { $0.key < $1.key }.map { project, pipelines in
             let failed = pipelines.count { $0.state == .failure || $0.state == .crashing }
             let paused = pipelines.count { $0.state == .paused }
             return .with {
@@ -103,6 +111,7 @@ extension PPSService {
                 $0.failedPipelines = Int64(failed)
                 $0.pausedPipelines = Int64(paused)
                 $0.activePipelines = Int64(pipelines.count - failed - paused)
+                $0.unhealthyPipelines = Int64(pipelines.count { unhealthy.contains($0.key) })
             }
         }
     }

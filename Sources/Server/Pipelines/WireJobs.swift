@@ -81,6 +81,11 @@ extension Jobs.View {
     private func filled(_ input: PpsV2_Input) -> PpsV2_Input {
         var input = input
         if input.hasPfs { input.pfs.commit = commit(of: input.pfs) }
+        if input.hasCron {
+            let project = input.cron.project.isEmpty ? job.key.pipeline.project : ProjectKey(input.cron.project)
+            let ticks = RepoKey(project: project, name: input.cron.repo).branch(SpecDefaults.outputBranch)
+            input.cron.commit = inputs[ticks].map(\.description) ?? ""
+        }
         input.cross = input.cross.map(filled)
         input.union = input.union.map(filled)
         input.join = input.join.map(filled)

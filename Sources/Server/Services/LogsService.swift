@@ -94,8 +94,11 @@ struct LogSelection {
     nonisolated(unsafe) private let pattern: Regex<AnyRegexOutput>?
     private let isNegated: Bool
 
-    /// Records that a walk backward has to keep.
-    var kept: Int { Int(clamping: (limit ?? UInt64(Self.mostKept)).addingReportingOverflow(offset).partialValue) }
+    /// Records that a walk backward has to keep: no more than a log can hold.
+    var kept: Int {
+        let (sum, isTooMany) = (limit ?? UInt64(Self.mostKept)).addingReportingOverflow(offset)
+        return isTooMany ? LogStore.mostRecords : Int(min(sum, UInt64(LogStore.mostRecords)))
+    }
 
     private static let day = 86_400.0
 

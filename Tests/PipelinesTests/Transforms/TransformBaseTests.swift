@@ -158,6 +158,36 @@ import Testing
         }
     }
 
+    @Test func aBaseThatIsSquashedWhileTheJobRunsMakesItBeginAnew() async throws {
+        try await begin()
+        let slow = FirstTime()
+        scene.launcher.play { run in
+            let texts = try run.inputs().values
+            if texts.contains("bad") { return .exited(code: 1) }
+            if texts.contains("slow"), slow.take() { return nil }
+            return try ScriptedLauncher.marking(run)
+        }
+        try await scene.run {
+            try await scene.last("p")
+            let base = try await scene.commit(["/d": "4"])
+            #expect(try await scene.over("p", base).state == .success)
+            let failed = try await scene.commit(["/c": "bad"])
+            #expect(try await scene.over("p", failed).state == .failure)
+            let set = try await scene.commit(["/c": "slow"])
+            var handle: LaunchHandle?
+            while handle == nil {
+                let (started, order) = await scene.launcher.starts.next()
+                let texts = try? ScriptedRun(order: order).inputs().values
+                if texts?.contains("slow") == true { handle = started }
+            }
+            try await scene.history.transact(as: scene.user) { try $0.remove(set: base, by: .squash) }
+            scene.launcher.end(try #require(handle), .exited(code: 0))
+            let job = try await scene.over("p", set)
+            #expect(job.state == .success && job.restarts == 1)
+            #expect(try await scene.files("p") == ["/a": "p:1", "/b": "p:2", "/c": "p:slow", "/d": "p:4"])
+        }
+    }
+
     @Test func anInputRepoThatIsMadeAnewLeavesNothingOfTheOldOne() async throws {
         try await begin()
         try await scene.run {
