@@ -34,6 +34,24 @@ import Versioning
         return "\(error)"
     }
 
+    @Test func aFolderThatBecomesALinkLeadsNowhere() async throws {
+        let scene = try await InputScene()
+        let pfs = try await scene.lay([])
+        try pfs.write("mine", to: "out/d/name")
+        let secret = scene.folder.path + "/secret"
+        try FileManager.default.createDirectory(atPath: secret, withIntermediateDirectories: false)
+        try "not theirs".write(toFile: secret + "/name", atomically: false, encoding: .utf8)
+        let file = try #require(try await scene.outputs(pfs).first)
+        var bytes: [UInt8] = []
+        try file.readLocal(within: pfs.folder) { bytes += $0 }
+        #expect(bytes == Array("mine".utf8))
+        // The program runs still, and swaps what is being read.
+        try FileManager.default.moveItem(atPath: pfs.path + "/out/d", toPath: pfs.path + "/out/e")
+        try pfs.link("out/d", to: secret)
+        let error = #expect(throws: SpileError.self) { try file.readLocal(within: pfs.folder) { _ in } }
+        #expect(error?.message.contains("/pfs/out/d/name was put elsewhere") == true)
+    }
+
     @Test func filesComeInTheOrderOfPathsAndFoldersAndFIFOsDoNotCount() async throws {
         let scene = try await InputScene()
         let pfs = try await scene.lay([])

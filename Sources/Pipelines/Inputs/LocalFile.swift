@@ -48,6 +48,13 @@ struct LocalFile: ~Copyable {
         return result < 0 ? nil : bytes
     }
 
+    /// Whether the file that was opened, whatever path led to it, is below a folder of this machine.
+    func lies(below folder: String) -> Bool {
+        guard let place = Self.link("/proc/self/fd/\(number)"), let real = realpath(folder, nil) else { return false }
+        defer { free(real) }
+        return place.hasPrefix(String(cString: real) + "/")
+    }
+
     // MARK: By path
 
     /// What stands at a path, links not followed; nil if nothing does.

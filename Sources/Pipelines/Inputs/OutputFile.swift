@@ -23,11 +23,17 @@ package struct OutputFile: Sendable, Equatable {
     private static let pieceBytes = 256 << 10
 
     /// Reads a local file a piece at a time; to be called before its folder is removed. Blocks. Throws
-    /// `failedPrecondition` if it cannot be read or is not what it was.
-    package func readLocal(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    /// `failedPrecondition` if it cannot be read or is not what it was. `root`: the folder that it has to lie in, links
+    /// on the way there or not, where the program may run still and may read less than the server.
+    package func readLocal(within root: String? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         guard case .local(let name, _) = source else { preconditionFailure("\(path) is a file of an input") }
         guard let file = LocalFile(name, O_RDONLY), file.status?.isRegular == true else {
             throw LocalFile.fault("read", name)
+        }
+        if let root, !file.lies(below: root) {
+            throw SpileError(
+                .failedPrecondition, "/pfs/out\(path) was put elsewhere while it was taken",
+                remedy: "let the program leave its files alone once it is done with a datum")
         }
         var offset: UInt64 = 0
         while true {

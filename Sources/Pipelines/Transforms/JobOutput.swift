@@ -36,11 +36,13 @@ final class JobOutput {
     func take(_ folder: PfsFolder, of datum: Digest) async throws -> UInt64 {
         var paths: [String] = []
         var bytes: UInt64 = 0
+        // What a program of the server's own user can lead to, it can read itself.
+        let root = folder.owner == .server ? nil : folder.folder
         let inputs = Dictionary(folder.inputs.map { ($0.name, $0.files) }, uniquingKeysWith: { $1 })
         do {
             try await folder.outputs { file in
                 paths.append(file.path)
-                bytes += try self.take(file, of: datum, inputs)
+                bytes += try self.take(file, of: datum, within: root, inputs)
             }
         } catch {
             for path in paths { try self.drop(output: path, of: datum) }
@@ -50,7 +52,9 @@ final class JobOutput {
         return bytes
     }
 
-    private func take(_ file: OutputFile, of datum: Digest, _ inputs: [String: CommitFiles]) throws -> UInt64 {
+    private func take(
+        _ file: OutputFile, of datum: Digest, within root: String?, _ inputs: [String: CommitFiles]
+    ) throws -> UInt64 {
         let copy = DatumRecord.outputFolder(of: datum) + file.path.dropFirst()
         switch file.source {
         case .local(_, let size):
@@ -58,8 +62,8 @@ final class JobOutput {
             try output.add(file.path, of: datum, bytes: nothing)
             try meta.add(copy, of: datum, bytes: nothing)
             // Twice, so that each stream stands by itself; large chunks are stored once.
-            try file.readLocal { try output.add(file.path, of: datum, bytes: $0) }
-            try file.readLocal { try meta.add(copy, of: datum, bytes: $0) }
+            try file.readLocal(within: root) { try output.add(file.path, of: datum, bytes: $0) }
+            try file.readLocal(within: root) { try meta.add(copy, of: datum, bytes: $0) }
             return size
         case .input(let name, let path):
             guard let view = try inputs[name]?.inspect(path), try output.put(file.path, of: datum, content: view) else {
