@@ -4,7 +4,7 @@ import Testing
 @testable import Pipelines
 
 /// What batching code is told, and what it tells.
-@Suite(.timeLimit(.minutes(1))) struct BatchDeskTests {
+@Suite(.timeLimit(.minutes(15))) struct BatchDeskTests {
     private static let id = CommitID(high: 0, low: 1)
     private let desk = BatchDesk(
         job: JobKey(pipeline: PipelineKey(name: "p"), id: Self.id), worker: "w", number: 0,

@@ -12,7 +12,7 @@ import Versioning
 #endif
 
 /// Files that are filled when they are opened.
-@Suite(.timeLimit(.minutes(5))) struct LazyInputTests {
+@Suite(.timeLimit(.minutes(15))) struct LazyInputTests {
     private static func read(_ path: String) throws -> [UInt8] {
         Array(try #require(FileHandle(forReadingAtPath: path)).readToEnd() ?? Data())
     }

@@ -5,7 +5,7 @@ import Versioning
 @testable import Pipelines
 
 /// What files were made of, and what was made of them, by hand-made commits of jobs.
-@Suite(.timeLimit(.minutes(5))) struct LineageTests {
+@Suite(.timeLimit(.minutes(15))) struct LineageTests {
     /// images → edges → montage, which reads a directory of edges and a file of `params`.
     private struct Chain {
         let scene: LineageScene

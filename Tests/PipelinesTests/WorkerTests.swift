@@ -11,7 +11,7 @@ import Testing
 #endif
 
 /// What every worker does, whatever launched it. For the container half `SPILE_STATIC` has to name a static `spile`.
-@Suite(.timeLimit(.minutes(5))) struct WorkerTests {
+@Suite(.timeLimit(.minutes(15))) struct WorkerTests {
     private static let endless = "echo up; while :; do sleep 0.01; done"
 
     @Test(arguments: WorkerScene.backends)
