@@ -53,12 +53,6 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible, Comparable {
     package static func < (a: Digest, b: Digest) -> Bool { a.words < b.words }
     package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 
-    /// Reads 64 hex digits; nil for anything else.
-    package init?(text: String) {
-        guard let bytes = Hex.decode(text), bytes.count == Self.byteCount else { return nil }
-        self.init(bytes)
-    }
-
     /// 64 lower-case hex digits.
     package var description: String { Hex.encode(bytes) }
 }

@@ -8,7 +8,10 @@ extension CatalogSuite {
             commit: 7, state: state, reason: "é", createdAt: Instant(nanoseconds: 1),
             startedAt: state == .created ? nil : Instant(nanoseconds: 2),
             finishedAt: state.isTerminal ? Instant(nanoseconds: 3) : nil,
-            counts: DatumCounts(total: 5, processed: 4, skipped: 3, failed: 2, recovered: 1))
+            counts: DatumCounts(total: 5, processed: 4, skipped: 3, failed: 2, recovered: 1),
+            stats: DatumStats(
+                downloadSeconds: 0.5, processSeconds: 1.25, uploadSeconds: 2, downloadBytes: 3, uploadBytes: 4),
+            restarts: 6)
     }
 
     private static func stored(_ jobs: [JobRecord], in catalog: any Catalog) throws -> [JobRecord] {
@@ -56,6 +59,9 @@ extension CatalogSuite {
             jobs[0].reason = "no"
             jobs[0].finishedAt = Instant(nanoseconds: 9)
             jobs[0].counts.failed = 8
+            jobs[0].stats.processSeconds = 7.75
+            jobs[0].stats.uploadBytes = 1 << 40
+            jobs[0].restarts = 9
             let changed = jobs[0]
             try catalog.write { try $0.update(changed) }
             #expect(try catalog.read { try $0.job(changed.key) } == changed)

@@ -13,6 +13,12 @@ extension CatalogSuite {
             createdBy: "me", workersStartedAt: version == 1 ? nil : Instant(nanoseconds: 3), metadata: ["k": "v"])
     }
 
+    private static func job(of pipeline: PipelineKey, _ state: JobState) -> JobRecord {
+        JobRecord(
+            key: JobKey(pipeline: pipeline, id: CommitID(randomHigh: 1, randomLow: .max)), version: 1, commit: 7,
+            state: state, createdAt: Instant(nanoseconds: 1))
+    }
+
     private static func launch(_ name: String, epoch: Int64, token: UInt8) -> LaunchRecord {
         LaunchRecord(
             pipeline: PipelineKey(name: name), epoch: epoch, version: 2,
@@ -27,6 +33,8 @@ extension CatalogSuite {
             try catalog.read { reader throws in
                 #expect(try reader.pipeline(PipelineKey(name: "p")) == versions[2])
                 #expect(try reader.pipelineVersions(PipelineKey(name: "p")) == versions.reversed())
+                for known in versions { #expect(try reader.pipeline(known.key, version: known.version) == known) }
+                #expect(try reader.pipeline(PipelineKey(name: "p"), version: 99) == nil)
                 #expect(try reader.pipelines(in: nil) == [versions[2]])
                 #expect(try reader.pipeline(PipelineKey(name: "q")) == nil)
                 #expect(try reader.pipelineVersions(PipelineKey(name: "q")) == [])
@@ -50,6 +58,23 @@ extension CatalogSuite {
             #expect(try listed(nil) == ["p/a", "p/b", "q/a"])
             #expect(try listed(["q", "none"]) == ["q/a"])
             #expect(try listed([]) == [])
+        },
+        CatalogRule("the pipelines of a kind with jobs that are not over come by project and name") { catalog throws in
+            let records = [("q", "a"), ("p", "b"), ("p", "a"), ("p", "over"), ("p", "idle"), ("p", "other")].map {
+                pipeline($0.1, project: $0.0, version: 1)
+            }
+            try catalog.write { writer throws in
+                for var record in records {
+                    if record.key.name == "other" { record.kind = .transform }
+                    try writer.put(record)
+                    if record.key.name == "idle" { continue }
+                    _ = try writer.insert(job(of: record.key, record.key.name == "over" ? .success : .running))
+                }
+                try writer.put(pipeline("a", project: "p", version: 2))
+            }
+            let busy = try catalog.read { try $0.busyPipelines(of: .spout) }
+            #expect(busy.map(\.description) == ["p/a", "p/b", "q/a"])
+            #expect(try catalog.read { try $0.busyPipelines(of: .service) } == [])
         },
         CatalogRule("a pipeline goes with all versions and its launch") { catalog throws in
             try catalog.write { writer throws in

@@ -33,3 +33,10 @@ final class LaunchEnding: Sendable {
         for waiter in waiters { waiter.resume(returning: exit) }
     }
 }
+
+extension LaunchExit {
+    /// What `waitpid` told.
+    init(waitStatus status: Int32) {
+        self = status & 0x7f == 0 ? .exited(code: status >> 8 & 0xff) : .signalled(number: status & 0x7f)
+    }
+}

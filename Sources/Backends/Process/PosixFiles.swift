@@ -45,6 +45,15 @@ enum PosixFiles {
         }
     }
 
+    /// One `read`, by the system's own name for it: types that have a `read` of their own hide that.
+    static func systemRead(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        #if canImport(Glibc)
+            Glibc.read(file, buffer.baseAddress, buffer.count)
+        #else
+            Musl.read(file, buffer.baseAddress, buffer.count)
+        #endif
+    }
+
     private static func systemWrite(_ file: Int32, _ start: UnsafeRawPointer, _ count: Int) -> Int {
         #if canImport(Glibc)
             Glibc.write(file, start, count)

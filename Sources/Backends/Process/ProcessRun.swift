@@ -129,7 +129,7 @@ final class ProcessRun: Sendable {
 
     private func drainWake() {
         var bytes = [UInt8](repeating: 0, count: 64)
-        _ = bytes.withUnsafeMutableBytes { Self.systemRead(wakeRead, $0) }
+        _ = bytes.withUnsafeMutableBytes { PosixFiles.systemRead(wakeRead, $0) }
     }
 
     private func send(_ signal: RunPhase.Signal?) {
@@ -143,7 +143,7 @@ final class ProcessRun: Sendable {
     /// Reads what there is; false at the end of the stream, which is then closed.
     private func read(_ stream: inout (file: Int32, kind: LaunchOutput.Stream, lines: LineSplitter)) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 32 << 10)
-        let count = bytes.withUnsafeMutableBytes { Self.systemRead(stream.file, $0) }
+        let count = bytes.withUnsafeMutableBytes { PosixFiles.systemRead(stream.file, $0) }
         if count < 0, errno == EINTR || errno == EAGAIN { return true }
         if count > 0 {
             for line in stream.lines.take(bytes[..<count]) { deliver(LaunchOutput(stream: stream.kind, line: line)) }
@@ -159,19 +159,10 @@ final class ProcessRun: Sendable {
         stream.file = -1
     }
 
-    private static func systemRead(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-            Glibc.read(file, buffer.baseAddress, buffer.count)
-        #else
-            Musl.read(file, buffer.baseAddress, buffer.count)
-        #endif
-    }
-
     private func conclude() {
         var status: Int32 = 0
         while waitpid(identity.number, &status, 0) < 0, errno == EINTR {}
-        let exit: LaunchExit =
-            status & 0x7f == 0 ? .exited(code: status >> 8 & 0xff) : .signalled(number: status & 0x7f)
+        let exit = LaunchExit(waitStatus: status)
         cleanUp()
         state.withLock { state in
             state.isClosed = true

@@ -145,24 +145,32 @@ enum SQLiteRows {
             owner: row["owner"])
     }
 
+    // Pipelines and launches are read for every job, likewise by position.
+
+    static let pipelineColumns = """
+        project, name, version, spec_commit, kind, state, reason, stopped, parallelism, salt, user_spec,
+        effective_spec, created_at, updated_at, created_by, workers_started_at, metadata
+        """
+
     static func pipeline(_ row: Row) throws -> PipelineRecord {
-        let kind: Int = row["kind"]
-        let state: Int = row["state"]
+        let kind: Int = row[4]
+        let state: Int = row[5]
         return PipelineRecord(
-            key: PipelineKey(project: ProjectKey(row["project"]), name: row["name"]), version: row["version"],
-            specCommit: try commitID(row["spec_commit"]), kind: PipelineKind(rawValue: kind) ?? .unknown,
-            state: PipelineState(rawValue: state) ?? .unknown, reason: row["reason"], stopped: row["stopped"],
-            parallelism: row["parallelism"], salt: row["salt"], userSpec: row["user_spec"],
-            effectiveSpec: row["effective_spec"], createdAt: Instant(nanoseconds: row["created_at"]),
-            updatedAt: Instant(nanoseconds: row["updated_at"]), createdBy: row["created_by"],
-            workersStartedAt: instant(row["workers_started_at"]), metadata: try Metadata.decode(row["metadata"]))
+            key: PipelineKey(project: ProjectKey(row[0]), name: row[1]), version: row[2],
+            specCommit: try commitID(row[3]), kind: PipelineKind(rawValue: kind) ?? .unknown,
+            state: PipelineState(rawValue: state) ?? .unknown, reason: row[6], stopped: row[7],
+            parallelism: row[8], salt: row[9], userSpec: row[10], effectiveSpec: row[11],
+            createdAt: Instant(nanoseconds: row[12]), updatedAt: Instant(nanoseconds: row[13]), createdBy: row[14],
+            workersStartedAt: instant(row[15]), metadata: try Metadata.decode(row[16]))
     }
+
+    static let launchColumns = "project, pipeline, epoch, version, token_hash, handle, started_at, failures"
 
     static func launch(_ row: Row) throws -> LaunchRecord {
         LaunchRecord(
-            pipeline: PipelineKey(project: ProjectKey(row["project"]), name: row["pipeline"]), epoch: row["epoch"],
-            version: row["version"], tokenHash: Digest(Array(row["token_hash"] as Data)), handle: row["handle"],
-            startedAt: Instant(nanoseconds: row["started_at"]), failures: row["failures"])
+            pipeline: PipelineKey(project: ProjectKey(row[0]), name: row[1]), epoch: row[2], version: row[3],
+            tokenHash: Digest(Array(row[4] as Data)), handle: row[5], startedAt: Instant(nanoseconds: row[6]),
+            failures: row[7])
     }
 
     static func instant(_ nanoseconds: Int64?) -> Instant? { nanoseconds.map(Instant.init(nanoseconds:)) }

@@ -42,7 +42,7 @@ extension SQLiteSchema {
 extension SQLiteTransaction {
     func job(_ key: JobKey) throws -> JobRecord? {
         try row(
-            "SELECT * FROM jobs WHERE id = ? AND project = ? AND pipeline = ?",
+            "SELECT \(SQLiteRows.jobColumns) FROM jobs WHERE id = ? AND project = ? AND pipeline = ?",
             [SQLiteRows.blob(key.id), key.pipeline.project.name, key.pipeline.name]
         ).map(SQLiteRows.job)
     }
@@ -66,7 +66,9 @@ extension SQLiteTransaction {
         }
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
         return try rows(
-            "SELECT * FROM jobs\(filter) ORDER BY number \(isNewestFirst ? "DESC" : "ASC") LIMIT ?",
+            """
+            SELECT \(SQLiteRows.jobColumns) FROM jobs\(filter) ORDER BY number \(isNewestFirst ? "DESC" : "ASC") LIMIT ?
+            """,
             arguments + [limit]
         ).map(SQLiteRows.job)
     }
@@ -77,16 +79,15 @@ extension SQLiteTransaction {
         }
         try run(
             """
-            INSERT INTO jobs (project, pipeline, id, version, "commit", state, live, reason, created_at, started_at,
-                finished_at, total, processed, skipped, failed, recovered)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO jobs (project, pipeline, id, version, "commit", created_at, state, live, reason, started_at,
+                finished_at, total, processed, skipped, failed, recovered, restarts, download_seconds,
+                process_seconds, upload_seconds, download_bytes, upload_bytes)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 job.key.pipeline.project.name, job.key.pipeline.name, SQLiteRows.blob(job.key.id), job.version,
-                job.commit, job.state.rawValue, !job.state.isTerminal, job.reason, job.createdAt.nanoseconds,
-                job.startedAt?.nanoseconds, job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed,
-                job.counts.skipped, job.counts.failed, job.counts.recovered,
-            ])
+                job.commit, job.createdAt.nanoseconds,
+            ] + SQLiteRows.changing(job))
         return database.lastInsertedRowID
     }
 
@@ -98,14 +99,8 @@ extension SQLiteTransaction {
                 upload_seconds = ?, download_bytes = ?, upload_bytes = ?
             WHERE id = ? AND project = ? AND pipeline = ?
             """,
-            [
-                job.state.rawValue, !job.state.isTerminal, job.reason, job.startedAt?.nanoseconds,
-                job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed, job.counts.skipped,
-                job.counts.failed, job.counts.recovered, job.restarts, job.stats.downloadSeconds,
-                job.stats.processSeconds, job.stats.uploadSeconds, Int64(clamping: job.stats.downloadBytes),
-                Int64(clamping: job.stats.uploadBytes), SQLiteRows.blob(job.key.id), job.key.pipeline.project.name,
-                job.key.pipeline.name,
-            ])
+            SQLiteRows.changing(job)
+                + [SQLiteRows.blob(job.key.id), job.key.pipeline.project.name, job.key.pipeline.name])
     }
 
     func deleteJob(_ key: JobKey) throws {
@@ -116,27 +111,39 @@ extension SQLiteTransaction {
 }
 
 extension SQLiteRows {
+    // Read for every commit that makes one: by position.
+
+    static let jobColumns = """
+        number, project, pipeline, id, version, "commit", created_at, state, reason, started_at, finished_at, total,
+        processed, skipped, failed, recovered, restarts, download_seconds, process_seconds, upload_seconds,
+        download_bytes, upload_bytes
+        """
+
     static func job(_ row: Row) throws -> JobRecord {
-        let state: Int = row["state"]
+        let state: Int = row[7]
+        let (downloaded, uploaded): (Int64, Int64) = (row[20], row[21])
         return JobRecord(
-            number: row["number"],
+            number: row[0],
             key: JobKey(
-                pipeline: PipelineKey(project: ProjectKey(row["project"]), name: row["pipeline"]),
-                id: try commitID(row["id"])),
-            version: row["version"], commit: row["commit"], state: JobState(rawValue: state) ?? .unknown,
-            reason: row["reason"], createdAt: Instant(nanoseconds: row["created_at"]),
-            startedAt: instant(row["started_at"]), finishedAt: instant(row["finished_at"]),
+                pipeline: PipelineKey(project: ProjectKey(row[1]), name: row[2]), id: try commitID(row[3])),
+            version: row[4], commit: row[5], state: JobState(rawValue: state) ?? .unknown, reason: row[8],
+            createdAt: Instant(nanoseconds: row[6]), startedAt: instant(row[9]), finishedAt: instant(row[10]),
             counts: DatumCounts(
-                total: row["total"], processed: row["processed"], skipped: row["skipped"], failed: row["failed"],
-                recovered: row["recovered"]),
-            stats: stats(row), restarts: row["restarts"])
+                total: row[11], processed: row[12], skipped: row[13], failed: row[14], recovered: row[15]),
+            stats: DatumStats(
+                downloadSeconds: row[17], processSeconds: row[18], uploadSeconds: row[19],
+                downloadBytes: UInt64(clamping: downloaded), uploadBytes: UInt64(clamping: uploaded)),
+            restarts: row[16])
     }
 
-    private static func stats(_ row: Row) -> DatumStats {
-        let (downloaded, uploaded): (Int64, Int64) = (row["download_bytes"], row["upload_bytes"])
-        return DatumStats(
-            downloadSeconds: row["download_seconds"], processSeconds: row["process_seconds"],
-            uploadSeconds: row["upload_seconds"], downloadBytes: UInt64(clamping: downloaded),
-            uploadBytes: UInt64(clamping: uploaded))
+    /// What changes of a job while it lives, in the order of the statements above.
+    fileprivate static func changing(_ job: JobRecord) -> StatementArguments {
+        [
+            job.state.rawValue, !job.state.isTerminal, job.reason, job.startedAt?.nanoseconds,
+            job.finishedAt?.nanoseconds, job.counts.total, job.counts.processed, job.counts.skipped,
+            job.counts.failed, job.counts.recovered, job.restarts, job.stats.downloadSeconds,
+            job.stats.processSeconds, job.stats.uploadSeconds, Int64(clamping: job.stats.downloadBytes),
+            Int64(clamping: job.stats.uploadBytes),
+        ]
     }
 }

@@ -256,36 +256,62 @@ struct SQLiteTransaction: CatalogReader {
     func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord] {
         let filter = projects.map { " AND project IN (\(Self.marks($0.count)))" } ?? ""
         return try rows(
-            "SELECT * FROM pipelines WHERE \(Self.inForce)\(filter) ORDER BY project, name",
+            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE \(Self.inForce)\(filter) ORDER BY project, name",
             StatementArguments(projects?.map(\.name) ?? [])
         ).map(SQLiteRows.pipeline)
     }
 
     func pipeline(_ key: PipelineKey) throws -> PipelineRecord? {
         try row(
-            "SELECT * FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC LIMIT 1",
+            """
+            SELECT \(SQLiteRows.pipelineColumns) FROM pipelines
+            WHERE project = ? AND name = ? ORDER BY version DESC LIMIT 1
+            """,
             [key.project.name, key.name]
         ).map(SQLiteRows.pipeline)
     }
 
+    func pipeline(_ key: PipelineKey, version: Int64) throws -> PipelineRecord? {
+        try row(
+            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? AND version = ?",
+            [key.project.name, key.name, version]
+        ).map(SQLiteRows.pipeline)
+    }
+
+    func busyPipelines(of kind: PipelineKind) throws -> [PipelineKey] {
+        try rows(
+            """
+            SELECT project, name FROM pipelines WHERE \(Self.inForce) AND kind = ? AND EXISTS (
+                SELECT 1 FROM jobs WHERE live AND jobs.project = pipelines.project AND pipeline = pipelines.name)
+            ORDER BY project, name
+            """,
+            [kind.rawValue]
+        ).map { PipelineKey(project: ProjectKey($0[0]), name: $0[1]) }
+    }
+
     func pipelineVersions(_ key: PipelineKey) throws -> [PipelineRecord] {
         try rows(
-            "SELECT * FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC",
+            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC",
             [key.project.name, key.name]
         ).map(SQLiteRows.pipeline)
     }
 
     func launch(_ key: PipelineKey) throws -> LaunchRecord? {
-        try row("SELECT * FROM launches WHERE project = ? AND pipeline = ?", [key.project.name, key.name])
-            .map(SQLiteRows.launch)
+        try row(
+            "SELECT \(SQLiteRows.launchColumns) FROM launches WHERE project = ? AND pipeline = ?",
+            [key.project.name, key.name]
+        ).map(SQLiteRows.launch)
     }
 
     func launches() throws -> [LaunchRecord] {
-        try rows("SELECT * FROM launches ORDER BY project, pipeline").map(SQLiteRows.launch)
+        try rows("SELECT \(SQLiteRows.launchColumns) FROM launches ORDER BY project, pipeline").map(SQLiteRows.launch)
     }
 
     func launch(tokenHash: Digest) throws -> LaunchRecord? {
-        try row("SELECT * FROM launches WHERE token_hash = ?", [SQLiteRows.blob(tokenHash)]).map(SQLiteRows.launch)
+        try row(
+            "SELECT \(SQLiteRows.launchColumns) FROM launches WHERE token_hash = ?",
+            [SQLiteRows.blob(tokenHash)]
+        ).map(SQLiteRows.launch)
     }
 
     private static func marks(_ count: Int) -> String {

@@ -1,5 +1,4 @@
 import Core
-import Synchronization
 
 /// Starts workers by a launcher: the program `spile worker`, which connects to a socket in the launch's `/pfs`.
 package struct LaunchedWorkers: WorkerHost {
@@ -7,6 +6,7 @@ package struct LaunchedWorkers: WorkerHost {
 
     /// Seconds that a worker may take to be ready once it runs.
     private static let patience = 60.0
+    private static let quotedLines = 3
     private static let socketName = "worker"
 
     package init(launcher: any Launcher) { self.launcher = launcher }
@@ -19,13 +19,13 @@ package struct LaunchedWorkers: WorkerHost {
         }
         let scratch = folder + "/" + WorkerScratch.name
         let listener = try await BlockingThread.run { try UnixSocket.listen(Self.socketName, in: scratch) }
-        let said = LastLines()
+        let said = OutputTail(limit: Self.quotedLines)
         var order = order
         order.command = [program, "worker", WorkerScratch.path + "/" + Self.socketName]
         order.standardInput = []
         let output = order.output
         order.output = { line in
-            said.add(line.line)
+            said.append(line.line)
             output(line)
         }
         let (launcher, handle) = (launcher, try await launcher.start(order))
@@ -40,7 +40,7 @@ package struct LaunchedWorkers: WorkerHost {
 
     /// Waits for the worker to connect and to say that it is ready.
     private func meet(
-        _ listener: UnixSocket, _ handle: LaunchHandle, _ exit: Task<LaunchExit, Never>, _ said: LastLines
+        _ listener: UnixSocket, _ handle: LaunchHandle, _ exit: Task<LaunchExit, Never>, _ said: OutputTail
     ) async throws -> any Worker {
         let (timer, end) = (Task { try await Task.sleep(for: .seconds(Self.patience)) }, Task { await exit.value })
         defer { timer.cancel() }
@@ -66,19 +66,4 @@ package struct LaunchedWorkers: WorkerHost {
         }
         return link
     }
-}
-
-/// The last lines that a worker said itself.
-private final class LastLines: Sendable {
-    private let kept = Mutex<[String]>([])
-    private static let limit = 3
-
-    func add(_ line: String) {
-        kept.withLock { lines in
-            lines.append(line)
-            if lines.count > Self.limit { lines.removeFirst() }
-        }
-    }
-
-    var lines: [String] { kept.withLock { $0 } }
 }

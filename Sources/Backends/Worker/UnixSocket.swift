@@ -1,5 +1,6 @@
 import CSpawn
 import Core
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -10,6 +11,8 @@ import Core
 /// An open socket of this machine, closed with this value. Calls block; any thread may shut it.
 final class UnixSocket: Sendable {
     let number: Int32
+    /// Frames of several threads go out one after the other: a long one is sent in pieces.
+    private let sending = Mutex(())
 
     private init(_ number: Int32) { self.number = number }
 
@@ -41,7 +44,8 @@ final class UnixSocket: Sendable {
 
     /// False when nobody reads at the other end any more.
     func send(_ frame: WorkerFrame) -> Bool {
-        frame.bytes.withUnsafeBytes { spile_send(number, $0.baseAddress, $0.count) } == 0
+        let bytes = frame.bytes
+        return sending.withLock { _ in bytes.withUnsafeBytes { spile_send(number, $0.baseAddress, $0.count) } == 0 }
     }
 
     /// Waits for bytes; empty at the end.

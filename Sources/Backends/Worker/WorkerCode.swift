@@ -91,21 +91,13 @@ struct WorkerCode {
 
     /// What can be read now of a stream; empty for nothing.
     mutating func read(_ index: Int, into buffer: inout [UInt8]) -> ArraySlice<UInt8> {
-        let count = buffer.withUnsafeMutableBytes { Self.systemRead(streams[index], $0) }
+        let count = buffer.withUnsafeMutableBytes { PosixFiles.systemRead(streams[index], $0) }
         if count < 0, errno == EAGAIN || errno == EINTR { return [] }
         if count <= 0 {
             _ = Self.shut(streams[index])
             streams[index] = -1
         }
         return buffer[..<max(0, count)]
-    }
-
-    private static func systemRead(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-            Glibc.read(file, buffer.baseAddress, buffer.count)
-        #else
-            Musl.read(file, buffer.baseAddress, buffer.count)
-        #endif
     }
 
     /// Whether something waits to be read.

@@ -134,9 +134,7 @@ final class WorkerLink: Worker {
             guard let current = current(number) else { return }
             if let line = streams.0.finish() { current.output(LaunchOutput(stream: .standardOutput, line: line)) }
             if let line = streams.1.finish() { current.output(LaunchOutput(stream: .standardError, line: line)) }
-            let exit: LaunchExit =
-                status & 0x7f == 0 ? .exited(code: status >> 8 & 0xff) : .signalled(number: status & 0x7f)
-            conclude(number, .ended(exit))
+            conclude(number, .ended(LaunchExit(waitStatus: status)))
         case .refused(let number, let reason):
             conclude(number, .refused(SpileError(.failedPrecondition, reason)))
         case .run, .interrupt, .hello: return

@@ -85,6 +85,9 @@ package protocol CatalogReader {
     func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord]
     /// The version in force.
     func pipeline(_ key: PipelineKey) throws -> PipelineRecord?
+    func pipeline(_ key: PipelineKey, version: Int64) throws -> PipelineRecord?
+    /// Those that are of this kind now and have jobs that are not over, by project and name.
+    func busyPipelines(of kind: PipelineKind) throws -> [PipelineKey]
     /// All versions, newest first.
     func pipelineVersions(_ key: PipelineKey) throws -> [PipelineRecord]
     func launch(_ key: PipelineKey) throws -> LaunchRecord?

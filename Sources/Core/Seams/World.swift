@@ -45,3 +45,8 @@ package protocol Clock: Sendable {
 package protocol Randomness: Sendable {
     func next() -> UInt64
 }
+
+extension Randomness {
+    /// A number in 0 ..< 1.
+    package func fraction() -> Double { Double(next() >> 11) / Double(1 << 53) }
+}

@@ -20,7 +20,7 @@ package struct JobDatums: Sendable {
         let meta = try history.read { catalog -> CommitRecord? in
             try Jobs.requireOwn(key.pipeline, by: principal)
             guard let job = try catalog.job(key) else { throw Jobs.missing(key) }
-            let version = try catalog.pipelineVersions(key.pipeline).first { $0.version == job.version }
+            let version = try catalog.pipeline(key.pipeline, version: job.version)
             try catalog.requireReader(of: key.pipeline, version.map { [$0] } ?? [], by: principal)
             return try catalog.metaCommit(of: key.pipeline.repo(.user).commit(key.id))
         }

@@ -89,7 +89,7 @@ package struct Jobs: Sendable {
 
     func view(_ job: JobRecord, in catalog: any CatalogReader) throws -> View {
         let commit = try catalog.commit(sequence: job.commit)
-        let pipeline = try catalog.pipelineVersions(job.key.pipeline).first { $0.version == job.version }
+        let pipeline = try catalog.pipeline(job.key.pipeline, version: job.version)
         var inputs: [BranchKey: CommitID] = [:]
         for input in try catalog.inputs(of: job) ?? [] {
             guard let branch = try input.branch.flatMap({ try catalog.branch(id: $0) }) else { continue }

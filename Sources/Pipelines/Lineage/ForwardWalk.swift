@@ -85,7 +85,7 @@ struct ForwardWalk {
         var goesOn = true
         try await meta.list("/meta") { view in
             try Task.checkCancellation()
-            guard let id = Digest(text: String(view.path.dropFirst("/meta/".count).dropLast())) else { return true }
+            guard let id = Digest(hex: String(view.path.dropFirst("/meta/".count).dropLast())) else { return true }
             goesOn = try await follow(id, search, sources, into: files, &nodes, deliver)
             return goesOn
         }
@@ -152,7 +152,7 @@ struct ForwardWalk {
         let key = PipelineKey(project: output.key.repo.project, name: output.key.repo.name)
         return try reader.history.read { catalog in
             guard let job = try catalog.job(JobKey(pipeline: key, id: output.key.id)),
-                let pipeline = try catalog.pipelineVersions(key).first(where: { $0.version == job.version })
+                let pipeline = try catalog.pipeline(key, version: job.version)
             else { return nil }
             var names: [RepoKey: [String]] = [:]
             for leaf in try PipelineSpec(canonical: pipeline.effectiveSpec).inputLeaves {

@@ -36,7 +36,7 @@ struct LineageReader {
             return Origins()
         }
         let tags = try found.files.datums(at: found.view.path, limit: limit + 1)
-        let ids = tags.compactMap { Digest(text: $0) }.prefix(limit)
+        let ids = tags.compactMap { Digest(hex: $0) }.prefix(limit)
         var origins = Origins(isCutOff: tags.count > limit)
         if ids.isEmpty { return origins }
         do {

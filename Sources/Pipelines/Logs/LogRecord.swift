@@ -70,7 +70,7 @@ package struct LogRecord: Sendable, Equatable {
             instant: instant, message: message, worker: node["workerId"]?.string ?? "",
             isServer: node["master"]?.bool ?? false, stream: node["stream"]?.string ?? "",
             job: node["jobId"]?.string.flatMap { CommitID($0) },
-            datum: node["datumId"]?.string.flatMap { Digest(text: $0) },
+            datum: node["datumId"]?.string.flatMap { Digest(hex: $0) },
             data: (node["data"]?.elements ?? []).compactMap { LogInput($0) })
     }
 

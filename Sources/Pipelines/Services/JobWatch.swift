@@ -47,7 +47,7 @@ package struct JobWatch: Sendable {
     private func look() throws -> [PipelineKey: CommitID?] {
         try history.read { catalog in
             var services: [PipelineKey: CommitID?] = [:]
-            for key in try ServiceJobs.busy(in: catalog) {
+            for key in try catalog.busyPipelines(of: .service) {
                 guard let pipeline = try catalog.pipeline(key) else { continue }
                 services[key] = .some(try ServiceJobs.next(of: pipeline, in: catalog)?.key.id)
             }

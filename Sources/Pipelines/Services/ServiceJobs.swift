@@ -20,19 +20,6 @@ enum ServiceJobs {
         }
     }
 
-    /// The services that have jobs that are not over.
-    static func busy(in catalog: any CatalogReader) throws -> Set<PipelineKey> {
-        var keys: Set<PipelineKey> = []
-        var cursor: Int64?
-        while true {
-            let jobs = try catalog.jobs(JobFilter(isLive: true), order: .oldestFirst, beyond: cursor, limit: page)
-            keys.formUnion(jobs.map(\.key.pipeline))
-            guard let last = jobs.last, jobs.count == page else { break }
-            cursor = last.number
-        }
-        return try keys.filter { try catalog.pipeline($0)?.kind == .service }
-    }
-
     /// Lets a job run in place of those before it, whose time is over: that was all that they were for.
     static func begin(_ key: JobKey, in transaction: HistoryTransaction) throws {
         guard var job = try transaction.catalog.job(key), !job.state.isTerminal else {

@@ -121,22 +121,3 @@ struct SpoutRun: Sendable {
         }
     }
 }
-
-/// The last lines that a launch printed, for the reason that its pipeline shows. Lines may come from several threads.
-final class OutputTail: Sendable {
-    private let kept = Mutex<[String]>([])
-    private let limit: Int
-    private static let longestLine = 200
-
-    init(limit: Int) { self.limit = limit }
-
-    func append(_ line: String) {
-        let short = line.count > Self.longestLine ? String(line.prefix(Self.longestLine)) + "…" : line
-        kept.withLock { lines in
-            lines.append(short)
-            if lines.count > limit { lines.removeFirst() }
-        }
-    }
-
-    var lines: [String] { kept.withLock { $0 } }
-}

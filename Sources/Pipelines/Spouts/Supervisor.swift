@@ -144,7 +144,7 @@ struct SupervisorLoop {
             return
         }
         let now = supervisor.world.clock.now()
-        let chance = Double(supervisor.world.randomness.next() >> 11) / Double(1 << 53)
+        let chance = supervisor.world.randomness.fraction()
         switch event {
         case .changed: lookUp(key, in: &group)
         case .launched(let handle):

@@ -25,7 +25,7 @@ struct JobBase: Sendable {
             // One that somebody else closed has worked on nothing, whatever its commits inherited.
             record.counts.total > 0
         else { return nil }
-        let version = try catalog.pipelineVersions(job.key.pipeline).first { $0.version == record.version }
+        let version = try catalog.pipeline(job.key.pipeline, version: record.version)
         let inputs = try inherited.provenance.map { try catalog.commit(sequence: $0) }
         let isWhole = inputs.allSatisfy { $0?.isForgotten == false }
         return JobBase(

@@ -197,7 +197,7 @@ struct TransformRunner: Sendable {
             "a transform cannot go on", metadata: ["pipeline": "\(key)", "error": "\(error)"])
         let pipeline = try? context.history.read { try $0.pipeline(key) }
         if let pipeline { try? await report(.crashing, "\(error)", of: pipeline, &memory) }
-        let chance = Double(context.world.randomness.next() >> 11) / Double(1 << 53)
+        let chance = context.world.randomness.fraction()
         let pause = context.policy.pause(failures: memory.failures + memory.faults, chance: chance)
         let world = context.world
         guard let pipeline else { return (try? await world.sleep(pause)) != nil }

@@ -198,7 +198,7 @@ extension PPSService {
             since: request.hasSince ? Double(request.since.seconds) + Double(request.since.nanos) / 1e9 : 0,
             tail: request.tail > 0 ? Int(clamping: request.tail) : nil, follow: request.follow)
         if request.hasDatum, !request.datum.id.isEmpty {
-            guard let datum = Digest(text: request.datum.id) else { return nil }
+            guard let datum = Digest(hex: request.datum.id) else { return nil }
             query.datum = datum
         }
         let job = request.job.id.isEmpty ? request.datum.job.id : request.job.id

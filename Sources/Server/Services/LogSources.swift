@@ -121,7 +121,7 @@ struct LogSources {
     }
 
     private func datum(_ text: String) throws -> Digest {
-        guard let id = Digest(text: text) else {
+        guard let id = Digest(hex: text) else {
             throw SpileError.invalid("\"\(text)\" is no datum's id", remedy: "list datum shows the ids of a job's")
         }
         return id

@@ -20,9 +20,8 @@ struct SpoutBatch: Equatable, Sendable {
     /// Seconds since 1970 at which its first commit was begun and its last one was finished; nil while that is open.
     var started: Int64
     var finished: Int64?
-    /// What the branch held with its first commit.
-    private var firstBytes: Int64
-    private var lastBytes: Int64
+    /// What the branch held with its last commit.
+    private let lastBytes: Int64
 
     init(_ info: PfsV2_CommitInfo) {
         first = info.commit.id
@@ -30,25 +29,23 @@ struct SpoutBatch: Equatable, Sendable {
         errors = info.error.isEmpty ? 0 : 1
         started = info.started.seconds
         finished = info.hasFinished ? info.finished.seconds : nil
-        firstBytes = info.sizeBytesUpperBound
         lastBytes = info.sizeBytesUpperBound
         bytes = 0
     }
 
     /// Takes in the commit before its first one; false if that belongs to another batch.
-    mutating func takeIn(_ info: PfsV2_CommitInfo) -> Bool {
+    fileprivate mutating func takeIn(_ info: PfsV2_CommitInfo) -> Bool {
         let begun = info.started.seconds
         guard started - begun <= Self.longestPause, (finished ?? started) - begun <= Self.longest else { return false }
         first = info.commit.id
         commits += 1
         errors += info.error.isEmpty ? 0 : 1
         started = begun
-        firstBytes = info.sizeBytesUpperBound
         return true
     }
 
     /// Settles its bytes by what the branch held before it.
-    mutating func settle(before: Int64) { bytes = lastBytes - before }
+    fileprivate mutating func settle(before: Int64) { bytes = lastBytes - before }
 }
 
 /// Makes batches of commits that come newest first.
