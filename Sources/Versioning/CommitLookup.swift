@@ -108,9 +108,18 @@ extension CatalogReader {
 
     /// What a commit started from `parent` inherits from: the nearest ancestor that is not in error, open or not.
     func base(from parent: CommitRecord?) throws -> CommitRecord? {
-        var next = parent
-        while let commit = next, !commit.error.isEmpty { next = try commit.parent.map { try knownCommit($0) } }
-        return next
+        let last = try lastTried(from: parent)
+        return last?.error.isEmpty == true ? last : nil
+    }
+
+    /// The base of a commit started from `parent`, or where it has none its first ancestor. A line of commits in error
+    /// is walked once: each of them knows how far back it goes (``CommitRecord/shortcut``).
+    func lastTried(from parent: CommitRecord?) throws -> CommitRecord? {
+        var last = parent
+        while let commit = last, !commit.error.isEmpty, let parent = commit.parent {
+            last = try commit.shortcut.flatMap { try self.commit(sequence: $0) } ?? knownCommit(parent)
+        }
+        return last
     }
 
     /// What a commit inherits from; nil for nothing.

@@ -29,11 +29,18 @@ extension HistoryTransaction {
                 touch(repo: commit.repo)
                 return commit
             }
-            commit.error = try check(commit, over: base?.readableRoot ?? .empty, prepared?.check)
+            try fail(&commit, try check(commit, over: base?.readableRoot ?? .empty, prepared?.check))
         } else {
-            commit.error = error
+            try fail(&commit, error)
         }
         return try close(commit, prepared)
+    }
+
+    /// Puts a commit in error, unless there is none.
+    private func fail(_ commit: inout CommitRecord, _ error: String) throws {
+        commit.error = error
+        if error.isEmpty { return }
+        commit.shortcut = try catalog.lastTried(from: commit.parent.map { try catalog.knownCommit($0) })?.sequence
     }
 
     /// What is wrong with the content of a commit.
@@ -88,7 +95,7 @@ extension HistoryTransaction {
         }
         if base?.isFinished != false {
             commit.layer = nil
-            if commit.isFinishing { commit.error = try check(commit, over: inherited, nil) }
+            if commit.isFinishing { try fail(&commit, try check(commit, over: inherited, nil)) }
         }
         return commit
     }

@@ -25,8 +25,9 @@ extension HistoryTransaction {
             repo: branch.repo, key: branch.key.repo.commit(id), branch: branch.id, parent: parent?.sequence,
             provenance: try heads(of: branch.provenance), origin: origin, description: content.description,
             started: now, finishing: isOpen ? nil : now, finished: isOpen || !isSettled ? nil : now,
-            error: content.error, root: root, layer: isSettled ? nil : content.layer, createdBy: principal.name,
-            metadata: content.metadata)
+            error: content.error,
+            shortcut: content.error.isEmpty ? nil : try catalog.lastTried(from: parent)?.sequence, root: root,
+            layer: isSettled ? nil : content.layer, createdBy: principal.name, metadata: content.metadata)
         do {
             commit.sequence = try catalog.insert(commit)
         } catch let error as SpileError where error.code == .alreadyExists {

@@ -132,6 +132,7 @@ extension CatalogSuite {
             }
             commit.description = "other"
             commit.error = "bad"
+            commit.shortcut = 77
             commit.root = .sample(99)
             commit.finishing = nil
             commit.finished = nil

@@ -147,7 +147,8 @@ extension CatalogWriter {
             repo: repo.id, key: repo.key.commit(CommitID(randomHigh: .max - number, randomLow: number)),
             branch: branch?.id, parent: parent, provenance: provenance, origin: .auto, description: "number \(number)",
             started: Instant(nanoseconds: 7), finishing: Instant(nanoseconds: 8), finished: Instant(nanoseconds: 9),
-            error: "", root: .sample(number), createdBy: "pipeline:default/p", metadata: ["n": "\(number)"])
+            error: "", shortcut: 4, root: .sample(number), createdBy: "pipeline:default/p",
+            metadata: ["n": "\(number)"])
         commit.sequence = try insert(commit)
         return commit
     }

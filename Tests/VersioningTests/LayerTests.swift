@@ -108,6 +108,33 @@ import Versioning
         #expect(try history.findings() == [])
     }
 
+    @Test func `those who look for a good commit go once over a line of commits in error`() async throws {
+        let side = input.repo.branch("side")
+        func bad() async throws -> CommitRecord {
+            let key = try await history.start(side)
+            try await fail(key)
+            return try record(key)
+        }
+        let first = try await bad()
+        #expect(first.shortcut == nil)
+        #expect(try await [bad(), bad()].map(\.shortcut) == [first.sequence, first.sequence])
+        let good = try await history.put(side, ["/good": [1]])
+        let line = try await [bad(), bad(), bad()]
+        let base = try record(good)
+        #expect(line.map(\.shortcut) == [base, base, base].map(\.sequence))
+        #expect(try history.read { try $0.inherited(by: line[2]) } == base)
+        // What it leads to may go: the way is then found on foot.
+        let next = try await history.put(side, ["/next": [2]])
+        try await history.transact(as: History.user) {
+            try $0.remove(CommitHandle(good), by: .squash, recursive: false)
+        }
+        #expect(try await bad().shortcut == record(next).sequence)
+        let last = try record(line[2].key)
+        #expect(try history.read { try $0.inherited(by: last) } == nil)
+        #expect(try await files(next) == ["/good", "/next"])
+        #expect(try history.findings() == [])
+    }
+
     @Test(arguments: [1, 200])
     func `commits made in one go over an open one are finished with it`(count: Int) async throws {
         let base = try history.head(output).key

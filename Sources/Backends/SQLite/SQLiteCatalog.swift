@@ -10,7 +10,7 @@ import GRDB
 /// `@unchecked Sendable` is not needed: the pool is Sendable and there is no other state.
 package final class SQLiteCatalog: Catalog {
     /// The newest schema that this program knows.
-    package static let schemaVersion = 8
+    package static let schemaVersion = 9
 
     private let pool: DatabasePool
 

@@ -55,7 +55,7 @@ enum SQLiteRows {
         commits.sequence, commits.repo, commits.id, commits.branch, commits.parent, commits.origin,
         commits.description, commits.started, commits.finishing, commits.finished, commits.error,
         commits.created_by, commits.metadata, commits.root_segment, commits.root_slot, commits.root_level,
-        commits.root_digest, commits.files, commits.bytes, commits.layer, commits.forgotten
+        commits.root_digest, commits.files, commits.bytes, commits.layer, commits.forgotten, commits.shortcut
         """
 
     static func commit(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
@@ -66,7 +66,8 @@ enum SQLiteRows {
             branch: row[first + 3], parent: row[first + 4], provenance: provenance,
             origin: CommitOrigin(rawValue: origin) ?? .user, description: row[first + 6],
             started: Instant(nanoseconds: row[first + 7]), finishing: instant(row[first + 8]),
-            finished: instant(row[first + 9]), error: row[first + 10], root: try root(row, at: first + 13),
+            finished: instant(row[first + 9]), error: row[first + 10],
+            shortcut: row[first + 21], root: try root(row, at: first + 13),
             layer: try (row[first + 19] as Data?).map(layer), isForgotten: row[first + 20], createdBy: row[first + 11],
             metadata: try Metadata.decode(row[first + 12]))
     }

@@ -36,6 +36,10 @@ enum SQLiteSchema {
             try database.execute(sql: jobStats)
             try database.execute(sql: "PRAGMA user_version = 8")
         }
+        migrator.registerMigration("9 short cuts over commits in error") { database in
+            try database.execute(sql: "ALTER TABLE commits ADD COLUMN shortcut INTEGER")
+            try database.execute(sql: "PRAGMA user_version = 9")
+        }
         return migrator
     }
 

@@ -122,8 +122,9 @@ extension SQLiteTransaction: CatalogWriter {
         try run(
             """
             INSERT INTO commits (repo, id, branch, parent, origin, description, started, finishing, finished, error,
-                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, layer, forgotten)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, layer, forgotten,
+                shortcut)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 commit.repo, SQLiteRows.blob(commit.key.id), commit.branch, commit.parent, commit.origin.rawValue,
@@ -132,6 +133,7 @@ extension SQLiteTransaction: CatalogWriter {
                 Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLiteRows.blob(commit.root.digest),
                 Int64(bitPattern: commit.root.files), Int64(bitPattern: commit.root.bytes), commit.createdBy,
                 try Metadata.encode(commit.metadata), commit.layer.map(SQLiteRows.blob), commit.isForgotten,
+                commit.shortcut,
             ])
         let sequence = database.lastInsertedRowID
         try insertProvenance(commit: sequence, commit.provenance)
@@ -156,7 +158,7 @@ extension SQLiteTransaction: CatalogWriter {
             """
             UPDATE commits SET parent = ?, description = ?, finishing = ?, finished = ?, error = ?, root_segment = ?,
                 root_slot = ?, root_level = ?, root_digest = ?, files = ?, bytes = ?, metadata = ?, layer = ?,
-                forgotten = ?
+                forgotten = ?, shortcut = ?
             WHERE sequence = ?
             """,
             [
@@ -164,7 +166,7 @@ extension SQLiteTransaction: CatalogWriter {
                 commit.error, Int64(bitPattern: commit.root.pointer.segment), Int64(commit.root.pointer.slot),
                 Int64(commit.root.level), SQLiteRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
                 Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata),
-                commit.layer.map(SQLiteRows.blob), commit.isForgotten, commit.sequence,
+                commit.layer.map(SQLiteRows.blob), commit.isForgotten, commit.shortcut, commit.sequence,
             ])
     }
 

@@ -121,6 +121,9 @@ package struct CommitRecord: Sendable, Equatable {
     package var finished: Instant?
     /// Why the commit is not good; empty for a good one.
     package var error: String
+    /// Of a commit in error, an ancestor: its parent and all that lie between are in error too. Spares those who look
+    /// for a good one the way there; nil where none was noted, and the ancestor may be gone since.
+    package var shortcut: Int64?
     package var root: Root
     /// What was written to the commit, while the one it inherits from is not finished itself: once that is, this is
     /// laid over its files. Nil otherwise.
@@ -133,8 +136,8 @@ package struct CommitRecord: Sendable, Equatable {
     package init(
         sequence: Int64 = 0, repo: Int64, key: CommitKey, branch: Int64?, parent: Int64?, provenance: [Int64] = [],
         origin: CommitOrigin, description: String = "", started: Instant, finishing: Instant? = nil,
-        finished: Instant? = nil, error: String = "", root: Root, layer: CommitLayer? = nil, isForgotten: Bool = false,
-        createdBy: String = "", metadata: [String: String] = [:]
+        finished: Instant? = nil, error: String = "", shortcut: Int64? = nil, root: Root, layer: CommitLayer? = nil,
+        isForgotten: Bool = false, createdBy: String = "", metadata: [String: String] = [:]
     ) {
         self.sequence = sequence
         self.repo = repo
@@ -148,6 +151,7 @@ package struct CommitRecord: Sendable, Equatable {
         self.finishing = finishing
         self.finished = finished
         self.error = error
+        self.shortcut = shortcut
         self.root = root
         self.layer = layer
         self.isForgotten = isForgotten
