@@ -20,11 +20,11 @@ final class LineageScene: Sendable {
         var outputs: [String: String]
         /// The job that processed it, if it was an earlier one.
         var job: CommitID?
-        var state = "PROCESSED"
+        var state = DatumRecord.State.processed
 
         init(
             _ number: UInt64, _ inputs: [(name: String, commit: CommitKey, path: String)],
-            _ outputs: [String: String] = [:], job: CommitID? = nil, state: String = "PROCESSED"
+            _ outputs: [String: String] = [:], job: CommitID? = nil, state: DatumRecord.State = .processed
         ) {
             id = Digest(words: (number, 0, 0, 1))
             self.inputs = inputs
@@ -161,7 +161,7 @@ final class LineageScene: Sendable {
         }
         return """
             {"job":{"pipeline":{"project":{"name":"default"},"name":"\(pipeline.name)"},"id":"\(work.job ?? set)"},\
-            "inputs":[\(inputs.joined(separator: ","))],"state":"\(work.state)"}
+            "inputs":[\(inputs.joined(separator: ","))],"state":"\(work.state.rawValue)"}
             """
     }
 

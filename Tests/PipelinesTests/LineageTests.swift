@@ -48,7 +48,7 @@ import Versioning
         #expect(source.commit == chain.first)
         #expect(source.metadata == ["offset": "7"])
         #expect(source.spout == nil && !source.isSearchCutOff)
-        #expect(told.datums.values.allSatisfy { $0.job.id == chain.first.id && $0.state == "PROCESSED" })
+        #expect(told.datums.values.allSatisfy { $0.job.id == chain.first.id && $0.state == .processed })
     }
 
     /// Whether it is known still by which names a job's pipeline reads, or not.
@@ -157,7 +157,7 @@ import Versioning
     @Test func aFailedDatumHasMadeNothing() async throws {
         let chain = try await Chain()
         let second = try await chain.scene.commit(["/c": "C"], to: chain.images)
-        let failed = LineageScene.Work(5, [("in", second, "/c")], ["/d/c": "half"], state: "FAILED")
+        let failed = LineageScene.Work(5, [("in", second, "/c")], ["/d/c": "half"], state: .failed)
         try await chain.scene.run(chain.edges, second.id, [failed])
         #expect(try await chain.scene.trace(second, "/c", forward: true).edges == [])
     }

@@ -28,9 +28,9 @@ struct BackwardWalk {
                 queue.removeFirst(first)
                 first = 0
             }
-            guard let record = try reader.record(of: id, in: try reader.metaFiles(of: output)) else { continue }
+            guard let record = try reader.records(of: output).readable(id) else { continue }
             for input in record.inputs {
-                guard try sees(input.repo) else {
+                guard try sees(input.branch.repo) else {
                     nodes.noteHidden()
                     continue
                 }
@@ -43,16 +43,16 @@ struct BackwardWalk {
 
     /// A file that a datum read; nil where there is no room for it.
     private mutating func add(
-        _ input: LineageRecord.Input, depth: Int, _ nodes: inout LineageNodes,
+        _ input: DatumRecord.Input, depth: Int, _ nodes: inout LineageNodes,
         _ deliver: (Lineage.Event) async throws -> Void
     ) async throws -> Int? {
         do {
-            let found = try reader.find(FileReference(commit: CommitHandle(input.commit), path: input.path))
+            let found = try reader.find(FileReference(commit: CommitHandle(input.file), path: input.path))
             return try await add(found, depth: depth, &nodes, deliver)
         } catch let error as SpileError where error.code == .notFound {
-            guard let (number, isNew) = nodes.number(.file(input.commit, input.path)) else { return nil }
+            guard let (number, isNew) = nodes.number(.file(input.file, input.path)) else { return nil }
             let file = Lineage.File(
-                commit: input.commit, path: input.path, size: 0, problem: "it is gone: \(error.message)")
+                commit: input.file, path: input.path, size: 0, problem: "it is gone: \(error.message)")
             if isNew { try await deliver(.file(number, file)) }
             return number
         }
@@ -65,10 +65,7 @@ struct BackwardWalk {
         guard let (number, isNew) = nodes.number(found.key) else { return nil }
         guard isNew else { return number }
         let origins = try reader.origins(of: found, limit: max(1, nodes.room))
-        var file = found.file
-        file.problem = origins.problem
-        if origins.datums.isEmpty && origins.problem.isEmpty { file.source = try reader.source(of: found) }
-        try await deliver(.file(number, file))
+        try await deliver(.file(number, try reader.told(found, origins)))
         if origins.isCutOff || depth >= self.depth && !origins.datums.isEmpty { nodes.noteCut() }
         guard depth < self.depth else { return number }
         for datum in origins.datums {

@@ -36,11 +36,7 @@ struct ForwardWalk {
         _ deliver: (Lineage.Event) async throws -> Void
     ) async throws {
         guard let (number, _) = nodes.number(start.key) else { return }
-        var file = start.file
-        let origins = try reader.origins(of: start, limit: 1)
-        file.problem = origins.problem
-        if origins.datums.isEmpty && origins.problem.isEmpty { file.source = try reader.source(of: start) }
-        try await deliver(.file(number, file))
+        try await deliver(.file(number, try reader.told(start, reader.origins(of: start, limit: 1))))
         let commit = start.files.commit
         frontiers[commit.sequence] = Frontier(
             repo: commit.key.repo, files: [Traced(path: start.view.path, number: number, depth: 0)])
@@ -72,8 +68,10 @@ struct ForwardWalk {
         let repo = output.key.repo
         guard repo.type == .user, output.isFinished, output.error.isEmpty else { return true }
         let sources = output.provenance.compactMap { frontiers[$0] }
-        let meta: CommitFiles
-        do { meta = try reader.metaFiles(of: output.key) } catch let error as SpileError where error.code == .notFound {
+        let records: DatumRecords
+        do {
+            records = try reader.records(of: output.key)
+        } catch let error as SpileError where error.code == .notFound {
             return true
         }
         guard try sees(repo) else {
@@ -81,11 +79,10 @@ struct ForwardWalk {
             return true
         }
         let files = try reader.history.files(CommitHandle(output.key))
-        let search = try MetaSearch(meta: meta, names: inputNames(of: output), reader: reader)
+        let search = try MetaSearch(records: records, names: inputNames(of: output))
         var goesOn = true
-        try await meta.list("/meta") { view in
+        try await records.each { id in
             try Task.checkCancellation()
-            guard let id = Digest(hex: String(view.path.dropFirst("/meta/".count).dropLast())) else { return true }
             goesOn = try await follow(id, search, sources, into: files, &nodes, deliver)
             return goesOn
         }
@@ -98,10 +95,10 @@ struct ForwardWalk {
         _ nodes: inout LineageNodes, _ deliver: (Lineage.Event) async throws -> Void
     ) async throws -> Bool {
         let wanted = sources.map { ($0.repo, $0.files.map(\.path)) }
-        guard let record = try search.record(of: id, reading: wanted), record.state != "FAILED" else { return true }
+        guard let record = try search.record(of: id, reading: wanted), record.state != .failed else { return true }
         var reads: [(input: String, file: Traced)] = []
         for source in sources {
-            for input in record.inputs where input.repo == source.repo {
+            for input in record.inputs where input.branch.repo == source.repo {
                 reads += source.files.filter { input.touches($0.path) }.map { (input.name, $0) }
             }
         }
@@ -120,15 +117,12 @@ struct ForwardWalk {
     }
 
     private mutating func tell(
-        of record: LineageRecord, number: Int, depth: Int, _ search: MetaSearch, in output: CommitFiles,
+        of record: DatumRecord, number: Int, depth: Int, _ search: MetaSearch, in output: CommitFiles,
         _ nodes: inout LineageNodes, _ deliver: (Lineage.Event) async throws -> Void
     ) async throws -> Bool {
-        let folder = "/pfs/\(record.id)/out"
         let commit = output.commit
         var goesOn = true
-        try await search.meta.walk(folder) { written in
-            if written.isDirectory { return true }
-            let path = String(FilePath.dropping(folder.utf8.count, from: written.path))
+        try await search.records.outputs(of: record.id) { path in
             // Only what came into the commit.
             guard let view = try output.inspect(path), !view.isDirectory else { return true }
             guard let (file, isNew) = nodes.number(.file(commit.key, path)) else {
@@ -165,15 +159,14 @@ struct ForwardWalk {
 
 /// Finds the datums of one meta commit that read some files, with as few records read as can be.
 struct MetaSearch {
-    let meta: CommitFiles
+    let records: DatumRecords
     /// Names of the inputs by repo; nil where they are not known.
     let names: [RepoKey: [String]]?
-    let reader: LineageReader
 
     /// A datum's record, unless it is plain without it that the datum read none of `files`.
-    func record(of id: Digest, reading files: [(repo: RepoKey, paths: [String])]) throws -> LineageRecord? {
+    func record(of id: Digest, reading files: [(repo: RepoKey, paths: [String])]) throws -> DatumRecord? {
         guard try mayRead(id, files) else { return nil }
-        return try reader.record(of: id, in: meta)
+        return try records.readable(id)
     }
 
     /// By what the meta commit holds at `/pfs/<id>/<input>/<path>`: without an input's folder nothing is known of it.
@@ -181,9 +174,9 @@ struct MetaSearch {
         guard let names, files.reduce(0, { $0 + $1.paths.count }) <= ForwardWalk.mostSought else { return true }
         for (repo, paths) in files {
             for name in names[repo] ?? [] {
-                let folder = "/pfs/\(id)/\(name)"
-                for path in paths where try meta.inspect(folder + path) != nil { return true }
-                if try meta.inspect(folder) == nil { return true }
+                let folder = DatumRecord.filesFolder(of: id) + name
+                for path in paths where try records.files.inspect(folder + path) != nil { return true }
+                if try records.files.inspect(folder) == nil { return true }
             }
         }
         return false

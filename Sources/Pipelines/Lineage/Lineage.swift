@@ -56,8 +56,7 @@ package struct Lineage: Sendable {
         /// The job that processed it: an earlier one than that of its output's commit where that skipped it.
         package var job: JobKey
         package var id: Digest
-        /// As in its record: `PROCESSED`, `FAILED`, `RECOVERED`.
-        package var state: String
+        package var state: DatumRecord.State
     }
 
     package struct Summary: Sendable, Equatable {
@@ -81,7 +80,7 @@ package struct Lineage: Sendable {
     /// How many commits are looked at for the one that changed a source file.
     package static let searched = 1000
     /// The largest record of a datum that is read, in bytes.
-    static let recordBytes = 16 << 20
+    static let recordBytes: UInt64 = 16 << 20
 
     /// Walks from a file, breadth first. The caller has made sure that the file's own repo may be read; files of repos
     /// that `sees` refuses are counted and left out, with what lies behind them. The last event is the summary.

@@ -11,7 +11,6 @@ struct LineageReader {
         var view: FileView
 
         var key: LineageNodes.Key { .file(files.commit.key, view.path) }
-        var file: Lineage.File { Lineage.File(commit: files.commit.key, path: view.path, size: view.size) }
     }
 
     /// Throws `notFound` where the commit or the file is not there.
@@ -40,10 +39,10 @@ struct LineageReader {
         var origins = Origins(isCutOff: tags.count > limit)
         if ids.isEmpty { return origins }
         do {
-            let meta = try metaFiles(of: commit)
+            let records = try records(of: commit)
             for id in ids {
-                guard let record = try record(of: id, in: meta) else {
-                    origins.problem = "\(meta.commit.key) has no record of datum \(id)"
+                guard let record = try records.readable(id) else {
+                    origins.problem = "\(records.files.commit.key) has no record of datum \(id)"
                     continue
                 }
                 origins.datums.append(record.node)
@@ -54,25 +53,21 @@ struct LineageReader {
         return origins
     }
 
-    /// The files of a pipeline's meta commit in the set of one of its output commits.
-    func metaFiles(of output: CommitKey) throws -> CommitFiles {
-        try history.files(CommitHandle(output.repo.of(type: .meta).commit(output.id)))
+    /// A file with what it came with, unless datums made it.
+    func told(_ found: Found, _ origins: Origins) throws -> Lineage.File {
+        var file = Lineage.File(commit: found.files.commit.key, path: found.view.path, size: found.view.size)
+        file.problem = origins.problem
+        if origins.datums.isEmpty && origins.problem.isEmpty { file.source = try source(of: found) }
+        return file
     }
 
-    /// What a meta commit says of a datum; nil where it has no record that can be read.
-    func record(of id: Digest, in meta: CommitFiles) throws -> LineageRecord? {
-        guard let view = try meta.inspect("/meta/\(id)/meta"), view.size <= Lineage.recordBytes else { return nil }
-        guard let entry = view.entry else { return nil }
-        var bytes: [UInt8] = []
-        var reader = meta.store.reader(entry)
-        while let piece = try reader.next(maxBytes: Self.pieceBytes) { bytes += piece }
-        return LineageRecord(id: id, bytes)
+    /// What the meta commit in the set of a pipeline's output commit holds. Throws `notFound` where there is none.
+    func records(of output: CommitKey) throws -> DatumRecords {
+        let meta = CommitHandle(output.repo.of(type: .meta).commit(output.id))
+        return DatumRecords(try history.files(meta), largest: Lineage.recordBytes)
     }
 
-    private static let pieceBytes = 256 << 10
-
-    /// What a source file came with.
-    func source(of found: Found) throws -> Lineage.Source {
+    private func source(of found: Found) throws -> Lineage.Source {
         let commit = found.files.commit
         let change = try history.lastChange(of: found.view.path, upTo: commit, limit: Lineage.searched)
         let origin = change ?? commit
@@ -81,5 +76,21 @@ struct LineageReader {
         return Lineage.Source(
             commit: origin.key, started: origin.started, metadata: origin.metadata, spout: isSpout ? key : nil,
             isSearchCutOff: change == nil)
+    }
+}
+
+extension DatumRecord {
+    var node: Lineage.Datum { Lineage.Datum(job: job, id: id, state: state) }
+    var key: LineageNodes.Key { .datum(job, id) }
+}
+
+extension DatumRecord.Input {
+    /// As the record names it: the commit, or the set in which it is read.
+    var file: CommitKey { branch.repo.commit(commit) }
+
+    /// Whether a file or directory is this one, lies in it, or holds it.
+    func touches(_ other: String) -> Bool {
+        path == other || isDirectory && FilePath.has(other, prefix: path)
+            || other.hasSuffix("/") && FilePath.has(path, prefix: other)
     }
 }

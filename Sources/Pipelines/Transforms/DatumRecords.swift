@@ -3,28 +3,42 @@ import Versioning
 
 /// What a meta commit holds (`pps.md` §9.5), read. Blocks on disk.
 package struct DatumRecords: Sendable {
-    private let files: CommitFiles
+    let files: CommitFiles
+    private let largest: UInt64
 
-    /// The largest record that is read: one more would be of a datum with a hundred thousand files.
-    private static let largest: UInt64 = 64 << 20
+    /// `files`: of a meta commit. `largest`: of a record that is read, in bytes; a larger one than by default would be
+    /// of a datum with a hundred thousand files.
+    package init(_ files: CommitFiles, largest: UInt64 = 64 << 20) {
+        self.files = files
+        self.largest = largest
+    }
 
-    /// `files`: of a meta commit.
-    package init(_ files: CommitFiles) { self.files = files }
-
-    /// The record of a datum; nil if there is none. Throws `dataLoss` for one that cannot be read.
+    /// The record of a datum; nil if there is none. Throws `dataLoss` for one that cannot be read, `resourceExhausted`
+    /// for one that is too large.
     package func record(of id: Digest) throws -> DatumRecord? {
         let path = DatumRecord.path(of: id)
-        guard let view = try files.inspect(path), let entry = view.entry else { return nil }
-        guard entry.size <= Self.largest else {
-            throw SpileError(.resourceExhausted, "the record of datum \(id) is larger than \(Self.largest) bytes")
+        guard let view = try files.inspect(path), !view.isDirectory else { return nil }
+        guard view.size <= largest else {
+            throw SpileError(.resourceExhausted, "the record of datum \(id) is larger than \(largest) bytes")
         }
-        var bytes: [UInt8] = []
-        var reader = files.store.reader(entry)
-        while let piece = try reader.next(maxBytes: 1 << 20) { bytes += piece }
-        guard let record = DatumRecord(id: id, text: String(decoding: bytes, as: UTF8.self)) else {
+        guard let record = try read(view, of: id) else {
             throw SpileError(.dataLoss, "\(files.commit.key):\(path) is not the record of a datum")
         }
         return record
+    }
+
+    /// The same, and nil also for a record that is too large or none.
+    func readable(_ id: Digest) throws -> DatumRecord? {
+        guard let view = try files.inspect(DatumRecord.path(of: id)), view.size <= largest else { return nil }
+        return try read(view, of: id)
+    }
+
+    private func read(_ view: FileView, of id: Digest) throws -> DatumRecord? {
+        guard let entry = view.entry else { return nil }
+        var bytes: [UInt8] = []
+        var reader = files.store.reader(entry)
+        while let piece = try reader.next(maxBytes: 1 << 20) { bytes += piece }
+        return DatumRecord(id: id, text: String(decoding: bytes, as: UTF8.self))
     }
 
     /// The ids of all datums in ascending order, those behind `marker` (going backward: before it), until `body` gives
@@ -52,12 +66,12 @@ package struct DatumRecords: Sendable {
         }
     }
 
-    /// The paths that a datum has in the job's output, absolute.
-    package func outputs(of id: Digest, _ body: (String) throws -> Void) async throws {
+    /// The paths that a datum has in the job's output, absolute, until `body` gives false.
+    package func outputs(of id: Digest, _ body: (String) async throws -> Bool) async throws {
         let folder = DatumRecord.outputFolder(of: id)
         _ = try await files.walk(folder) { view in
-            if !view.isDirectory { try body("/" + FilePath.dropping(folder.utf8.count, from: view.path)) }
-            return true
+            if view.isDirectory { return true }
+            return try await body("/" + FilePath.dropping(folder.utf8.count, from: view.path))
         }
     }
 }

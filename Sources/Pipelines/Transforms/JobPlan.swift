@@ -126,6 +126,9 @@ struct JobPlan: Sendable {
 
     /// The paths that a datum has in the base's output. Blocks.
     func outputs(of datum: Digest, _ body: (String) throws -> Void) async throws {
-        try await records?.outputs(of: datum, body)
+        try await records?.outputs(of: datum) { path in
+            try body(path)
+            return true
+        }
     }
 }

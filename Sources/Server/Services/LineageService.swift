@@ -79,15 +79,13 @@ extension Lineage.Source {
 extension Lineage.Datum {
     fileprivate var message: Spile_V1_LineageDatum {
         .with {
-            $0.job.pipeline = job.pipeline.message
-            $0.job.id = "\(job.id)"
+            $0.job = job.message
             $0.id = "\(id)"
             $0.state =
                 switch state {
-                case "PROCESSED": .success
-                case "FAILED": .failed
-                case "RECOVERED": .recovered
-                default: .unknown
+                case .processed: .success
+                case .failed: .failed
+                case .recovered: .recovered
                 }
         }
     }
