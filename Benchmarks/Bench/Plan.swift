@@ -36,6 +36,9 @@ struct Plan: Sendable {
     var launches = 200
     /// Files that a pipeline reads, of which one changes: each with the first, which is the smallest.
     var jobTrees = [100, 10_000, 1_000_000]
+    /// How long what removed many files is let rest before files are made again, in seconds: an ext4 without a journal
+    /// passes over the inodes that were freed in the last five minutes one by one.
+    var inodeRest: UInt32 = 310
     /// Commits, one at a time, whose code's beginning is waited for.
     var warmCommits = 200
     /// Datums of one job.
@@ -78,6 +81,7 @@ struct Plan: Sendable {
         plan.warmCommits = 5
         plan.datums = 20
         plan.jobTrees = [100, 2_000]
+        plan.inodeRest = 0
         plan.streamedCommits = 20
         plan.quietWait = 0
         plan.quietAllowance = 0

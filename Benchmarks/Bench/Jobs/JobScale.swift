@@ -12,6 +12,9 @@ struct JobScale {
     func run() async throws {
         let server = try ServerProcess(bench, data: try bench.newFolder("server"))
         let connection = try Connection(port: server.port)
+        for size in plan.jobTrees { try await workOnAll(connection, files: size) }
+        Progress.say("  \(plan.inodeRest) s for the file system to forget what was removed")
+        sleep(plan.inodeRest)
         var first: Samples?
         for size in plan.jobTrees {
             let times = try await oneChange(connection, files: size)
@@ -31,9 +34,11 @@ struct JobScale {
         server.stop()
     }
 
-    /// A pipeline over `files` files, of which one is changed again and again.
-    private func oneChange(_ connection: Connection, files: Int) async throws -> [(ours: Double, foreign: Double)] {
-        let repo = "scale\(files)"
+    private func repo(_ files: Int) -> String { "scale\(files)" }
+
+    /// A pipeline over `files` files, and its first job, which works on all of them.
+    private func workOnAll(_ connection: Connection, files: Int) async throws {
+        let repo = repo(files)
         try await connection.makeRepo(repo)
         let directory = plan.directory
         try await connection.commit(to: repo) { writer in
@@ -45,7 +50,14 @@ struct JobScale {
         }
         // Each directory is a datum, and so is the file that changes.
         try await connection.makeTransform("\(repo)-job", of: repo, glob: "/*", ["true"])
+        let watch = Stopwatch()
         try await connection.waitForHead(of: "\(repo)-job")
+        Progress.say("  the first job over \(files) files took \(Table.number(watch.seconds)) s")
+    }
+
+    /// One file is changed again and again.
+    private func oneChange(_ connection: Connection, files: Int) async throws -> [(ours: Double, foreign: Double)] {
+        let repo = repo(files)
         var times: [(ours: Double, foreign: Double)] = []
         for run in 0..<plan.runs + 1 {
             let (seconds, foreign) = try await bench.window {
