@@ -69,12 +69,16 @@ class Shell:
 
     def follow(self, text, wanted):
         """Reads what an endless command prints until a line is the wanted one, then ends the command."""
+        return self.follow_until(text, lambda lines: lines[-1] == wanted)
+
+    def follow_until(self, text, holds):
+        """Reads what an endless command prints until something holds for the lines so far, then ends the command."""
         process = self.start(text)
         try:
             lines = []
             for line in process.stdout:
                 lines.append(line.rstrip("\n"))
-                if lines[-1] == wanted:
+                if holds(lines):
                     return lines
             raise AssertionError(f"{text} ended, status {process.wait()}: {process.stderr.read()}{lines}")
         finally:

@@ -3,12 +3,15 @@ one by one with `pachctl next datum`."""
 
 import json
 import os
+import select
 import signal
-import time
 
 import pytest
 
 from test_cli import Shell
+
+# What is waited for is there within these, or the test fails.
+WAIT_SECONDS = 60
 
 
 @pytest.fixture
@@ -55,34 +58,59 @@ def workers(server):
     return sorted(found)
 
 
-def until(holds):
-    """Waits until something holds; the test's own time limit ends the wait."""
-    while not (result := holds()):
-        time.sleep(0.02)
-    return result
+def reach(shell, pipeline, wanted, times=1):
+    """Waits until a pipeline has come into a state so many times since it was made, as its log tells."""
+    shell.follow_until(
+        f"timeout --foreground {WAIT_SECONDS} pachctl logs -p {pipeline} --master --follow",
+        lambda lines: sum(line.startswith(f"{wanted}: ") for line in lines) == times,
+    )
+
+
+def ready(server, shell, times=1):
+    """The workers that are there when the pipeline `p` has come to run so many times; at least one."""
+    reach(shell, "p", "running", times)
+    found = workers(server)
+    assert found, "a pipeline runs when its workers are ready"
+    return found
+
+
+def wait_for_end(numbers):
+    """Waits until processes have ended."""
+    for number in numbers:
+        try:
+            process = os.pidfd_open(number)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(process, select.POLLIN)
+            assert poll.poll(WAIT_SECONDS * 1000), f"process {number} has not ended"
+        finally:
+            os.close(process)
 
 
 class TestWorkers:
     def test_the_same_one_works_on_every_commit(self, own_server, shell):
         create(shell, "p", "echo $PPID > /pfs/out/$(basename $data)")
-        ready = until(lambda: workers(own_server))
-        assert len(ready) == 1, "a worker is there before the first commit"
+        first = ready(own_server, shell)
+        assert len(first) == 1, "a worker is there before the first commit"
         for number in range(3):
             put(shell, f"/f{number}")
-            assert get(shell, "p", f"/f{number}") == f"{ready[0]}\n"
+            assert get(shell, "p", f"/f{number}") == f"{first[0]}\n"
 
     def test_there_are_as_many_as_the_parallelism(self, own_server, shell):
         create(shell, "p", "true", parallelism_spec={"constant": 3})
-        until(lambda: len(workers(own_server)) == 3)
+        assert len(ready(own_server, shell)) == 3
 
     def test_one_that_is_killed_is_replaced(self, own_server, shell):
         create(shell, "p", "echo $PPID > /pfs/out/$(basename $data)")
-        first = until(lambda: workers(own_server))
+        first = ready(own_server, shell)
         os.kill(first[0], signal.SIGKILL)
-        second = until(lambda: [number for number in workers(own_server) if number not in first])
+        second = ready(own_server, shell, times=2)
+        assert not set(second) & set(first)
         put(shell, "/f")
         assert get(shell, "p", "/f") == f"{second[0]}\n"
-        until(lambda: state(shell, "p")["state"] == "PIPELINE_RUNNING")
+        assert state(shell, "p")["state"] == "PIPELINE_RUNNING"
 
     def test_a_datum_whose_worker_is_killed_is_tried_again(self, own_server, shell, tmp_path):
         mark = tmp_path / "mark"
@@ -100,25 +128,28 @@ class TestWorkers:
 
     def test_they_go_when_the_pipeline_stops_and_come_when_it_starts(self, own_server, shell):
         create(shell, "p", "true")
-        until(lambda: workers(own_server))
+        ready(own_server, shell)
         shell("pachctl stop pipeline p")
-        until(lambda: not workers(own_server))
+        reach(shell, "p", "paused")
+        assert not workers(own_server)
         shell("pachctl start pipeline p")
-        until(lambda: workers(own_server))
+        last = ready(own_server, shell, times=2)
         shell("pachctl delete pipeline p")
-        until(lambda: not workers(own_server))
+        wait_for_end(last)
+        assert not workers(own_server)
 
     def test_an_update_has_workers_of_its_own(self, own_server, shell):
         create(shell, "p", "echo one > /pfs/out/a")
-        first = until(lambda: workers(own_server))
+        first = ready(own_server, shell)
         create(shell, "p", "echo two > /pfs/out/b", update="update", transform={"env": {"A": "b"}})
-        until(lambda: (now := workers(own_server)) and not set(now) & set(first))
+        assert not set(ready(own_server, shell, times=2)) & set(first)
 
     def test_none_outlives_its_server(self, own_server, shell):
         create(shell, "p", "true")
-        before = until(lambda: workers(own_server))
+        before = ready(own_server, shell)
         own_server.kill()
-        until(lambda: not workers(own_server))
+        wait_for_end(before)
+        assert not workers(own_server)
         own_server.start()
         put(shell, "/f")
         shell("pachctl wait commit p@master")
@@ -126,7 +157,9 @@ class TestWorkers:
 
     def test_where_none_can_be_started_the_pipeline_is_crashing(self, shell):
         create(shell, "p", "true", transform={"working_dir": "/no/such/folder"})
-        seen = until(lambda: (now := state(shell, "p"))["state"] == "PIPELINE_CRASHING" and now)
+        reach(shell, "p", "crashing")
+        seen = state(shell, "p")
+        assert seen["state"] == "PIPELINE_CRASHING"
         assert "there is no folder /no/such/folder" in seen["reason"]
         # However long the next try is off: what mends it is seen at once.
         create(shell, "p", "echo mended > /pfs/out/f", update="update")
