@@ -3,7 +3,7 @@ import Storage
 
 /// What is wrong in a store, and with which thing.
 package struct HistoryFinding: Sendable, Equatable, CustomStringConvertible {
-    /// A branch, a commit, a file set or a segment.
+    /// A branch, a commit, a file set, a job or a segment.
     package var subject: String
     /// The file, if it is about one.
     package var path: String?
@@ -25,7 +25,7 @@ package struct HistoryFinding: Sendable, Equatable, CustomStringConvertible {
 
 /// A check of everything: that rows agree with each other and with the trees they name (I1–I3), that every root of a
 /// commit or a file set can be read with the digest and counts its row says, that segments have a sound directory, that
-/// every slot that is referred to is there; with data, also every byte.
+/// every slot that is referred to is there, that jobs and their commits end together; with data, also every byte.
 ///
 /// Gives one finding at a time, and keeps of history only a page of it: memory is three bits per slot. One owner; calls
 /// block. History goes on meanwhile: what is deleted while it is checked is no finding. Throws only where the catalog
@@ -36,6 +36,7 @@ package final class HistoryCheck {
         case branches(next: Int)
         case commits
         case fileSets
+        case jobs
         case done
     }
 
@@ -70,6 +71,7 @@ package final class HistoryCheck {
     private var page = Page()
     private var lastCommit: Int64?
     private var lastFileSet: FileSetID?
+    private var lastJob: Int64?
     private var tree: (owner: Owner, root: Root, check: TreeCheck)?
     private var found: [HistoryFinding] = []
 
@@ -94,6 +96,7 @@ package final class HistoryCheck {
                 stage = index + 1 < repos.count ? .branches(next: index + 1) : .commits
                 if index < repos.count { try history.read { try checkBranches(of: repos[index], $0) } }
             case .commits, .fileSets: try checkTrees()
+            case .jobs: try history.read { try checkJobs($0) }
             case .done: return nil
             }
         }
@@ -139,7 +142,7 @@ package final class HistoryCheck {
 
     private func nextFileSets() throws -> [(Owner, Root)] {
         let sets = try history.read { try $0.fileSets(beyond: lastFileSet, limit: Self.pageSize) }
-        if let last = sets.last { lastFileSet = last.id } else { stage = .done }
+        if let last = sets.last { lastFileSet = last.id } else { stage = .jobs }
         return sets.flatMap { set in [set.content, set.deletions].map { (.fileSet(set.id), $0) } }
     }
 
@@ -212,6 +215,31 @@ package final class HistoryCheck {
             report(subject, "is finished without having been finishing")
         }
         if record.layer != nil && record.isFinished { report(subject, "is finished and still has a layer of its own") }
+    }
+
+    private func checkJobs(_ catalog: any CatalogReader) throws {
+        let jobs = try catalog.jobs(JobFilter(), order: .oldestFirst, beyond: lastJob, limit: Self.pageSize)
+        guard let last = jobs.last else {
+            stage = .done
+            return
+        }
+        lastJob = last.number
+        for job in jobs { try check(job, catalog) }
+    }
+
+    private func check(_ job: JobRecord, _ catalog: any CatalogReader) throws {
+        let subject = "job \(job.key)"
+        if try catalog.pipeline(job.key.pipeline) == nil { report(subject, "its pipeline is missing") }
+        guard let output = try catalog.commit(sequence: job.commit) else {
+            // One that is over stays when its commit is deleted.
+            if !job.state.isTerminal { report(subject, "is not over, and its output commit is missing") }
+            return
+        }
+        if job.state.isTerminal && output.isOpen { report(subject, "is over, and its output commit is open") }
+        if !job.state.isTerminal && output.isFinished { report(subject, "is not over, and its output commit is") }
+        if output.isFinished, let meta = try catalog.metaCommit(of: output.key), meta.isOpen {
+            report(subject, "its output commit is finished, and the one that tells of its datums is open")
+        }
     }
 }
 

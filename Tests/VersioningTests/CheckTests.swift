@@ -245,6 +245,53 @@ import Versioning
         #expect(found.first?.slot == row.root.pointer)
     }
 
+    /// What a job's row can say beside its commits, and what is wrong then.
+    struct JobCase: Sendable {
+        var state: JobState
+        var isFinished: Bool
+        var hasOpenMeta = false
+        var isGone = false
+        var finding: String?
+    }
+
+    @Test(arguments: [
+        JobCase(state: .running, isFinished: false, hasOpenMeta: true),
+        JobCase(state: .success, isFinished: true),
+        JobCase(state: .killed, isFinished: true, isGone: true),
+        JobCase(state: .running, isFinished: true, finding: "is not over, and its output commit is"),
+        JobCase(state: .failure, isFinished: false, finding: "is over, and its output commit is open"),
+        JobCase(
+            state: .created, isFinished: false, isGone: true, finding: "is not over, and its output commit is missing"),
+        JobCase(
+            state: .success, isFinished: true, hasOpenMeta: true,
+            finding: "its output commit is finished, and the one that tells of its datums is open"),
+    ])
+    func `a job that does not go with its commits is found`(example: JobCase) async throws {
+        let world = try await World()
+        let output = try await world.history.start(world.branch)
+        if example.isFinished { try await world.history.finish(output) }
+        let record = try world.record(output)
+        let job = JobKey(pipeline: PipelineKey(name: "a"), id: output.id)
+        try world.corrupt { transaction in
+            let catalog = transaction.catalog
+            _ = try catalog.insert(
+                JobRecord(
+                    key: job, version: 1, commit: example.isGone ? 4711 : record.sequence, state: example.state,
+                    createdAt: transaction.now))
+            guard example.hasOpenMeta else { return }
+            var meta = RepoRecord(key: output.repo.of(type: .meta), description: "", createdAt: transaction.now)
+            meta.id = try catalog.insert(meta)
+            _ = try catalog.insert(
+                CommitRecord(
+                    repo: meta.id, key: meta.key.commit(output.id), branch: nil, parent: nil, origin: .auto,
+                    started: transaction.now, root: .empty))
+        }
+        let expected = ["its pipeline is missing"] + (example.finding.map { [$0] } ?? [])
+        let found = try world.history.findings()
+        #expect(found.map(\.subject) == Array(repeating: "job \(job)", count: expected.count))
+        #expect(found.map(\.problem) == expected)
+    }
+
     @Test func `what is deleted while it is checked is no finding`() async throws {
         let world = try await World()
         let other = try await world.history.makeRepo("b")
