@@ -81,16 +81,17 @@ package struct ChangeSet: Sendable {
     var companions: [Activity] = []
 
     package var isEmpty: Bool { count == 0 }
+}
 
+extension Store {
     /// The changes of several streams as those of one: of two that change the same key, the later one comes after the
     /// earlier one. Nil for none.
-    package static func joined(_ sets: [ChangeSet]) -> ChangeSet? {
+    package func joined(_ sets: [ChangeSet]) -> ChangeSet? {
         guard let first = sets.first else { return nil }
         if sets.count == 1 { return first }
         let (count, bytes) = (sets.reduce(0) { $0 + $1.count }, sets.reduce(0) { $0 + $1.contentBytes })
-        let limits = StoreOptions()
-        let isLarge = sets.contains { $0.isLarge } || count > limits.smallStreamChanges
-            || bytes > UInt64(limits.smallStreamBytes)
+        let isLarge = sets.contains { $0.isLarge } || count > slots.options.smallStreamChanges
+            || bytes > UInt64(slots.options.smallStreamBytes)
         return ChangeSet(
             runs: sets.flatMap(\.runs), isLarge: isLarge, count: count, contentBytes: bytes, activity: first.activity,
             companions: first.companions + sets.dropFirst().flatMap { [$0.activity] + $0.companions })

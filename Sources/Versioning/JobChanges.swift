@@ -41,9 +41,10 @@ package final class JobStream {
 /// Changes that belong into one of a job's commits.
 package struct JobChanges: Sendable {
     let set: ChangeSet
+}
 
-    /// Those of several streams as one: of two that change the same file of a datum, the later comes after the earlier.
-    package static func joined(_ parts: [JobChanges]) -> JobChanges? {
-        ChangeSet.joined(parts.map(\.set)).map(JobChanges.init)
-    }
+extension History {
+    /// The changes of several streams as one's: of two that change the same file of a datum, the later comes after the
+    /// earlier. Nil for none.
+    package func joined(_ parts: [JobChanges]) -> JobChanges? { store.joined(parts.map(\.set)).map(JobChanges.init) }
 }

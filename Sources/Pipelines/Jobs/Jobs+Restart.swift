@@ -1,12 +1,6 @@
 import Core
 import Versioning
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 extension Jobs {
     /// Ends the code of those datums of a job that are being worked on and match, at once and by SIGKILL: for each it
     /// is a try that failed, so it is run again unless it was the last one (`pps.md` §11, §17).
@@ -36,13 +30,6 @@ extension Jobs {
 
 extension JobProgress.Active {
     func matches(_ filters: [String]) -> Bool {
-        filters.allSatisfy { filter in files.contains { $0.answers(to: filter) } }
-    }
-}
-
-extension InputFile {
-    fileprivate func answers(to filter: String) -> Bool {
-        path == filter || path == filter + "/" || "\(digest)" == filter.lowercased()
-            || Data(digest.bytes).base64EncodedString() == filter
+        filters.allSatisfy { filter in files.contains { LogInput($0).isNamed(by: filter) } }
     }
 }

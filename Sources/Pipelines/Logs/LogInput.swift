@@ -17,8 +17,11 @@ package struct LogInput: Sendable, Equatable {
         self.hash = hash
     }
 
-    /// Whether a filter's text is the path, or the hash in hexadecimal or base64.
-    func isNamed(by text: String) -> Bool { text == path || text.lowercased() == "\(hash)" || text == base64 }
+    /// Whether a filter's text is the path, a directory's with its slash or without, or the hash in hexadecimal or
+    /// base64.
+    func isNamed(by text: String) -> Bool {
+        text == path || text + "/" == path || text.lowercased() == "\(hash)" || text == base64
+    }
 
     var base64: String { Data(hash.bytes).base64EncodedString() }
 
@@ -30,9 +33,13 @@ package struct LogInput: Sendable, Equatable {
     }
 }
 
+extension LogInput {
+    init(_ file: InputFile) { self.init(path: file.path, hash: file.digest) }
+}
+
 extension Datum {
     /// Its files as records name them: the first ``LogRecord/mostInputs``.
     package var logInputs: [LogInput] {
-        files.prefix(LogRecord.mostInputs).map { LogInput(path: $0.path, hash: $0.digest) }
+        files.prefix(LogRecord.mostInputs).map(LogInput.init)
     }
 }

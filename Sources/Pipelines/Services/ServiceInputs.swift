@@ -59,20 +59,12 @@ package struct HistoryInputs: ServiceInputs {
         let key = JobKey(pipeline: pipeline.key, id: job)
         let upstream = try history.read { catalog in
             guard let record = try catalog.job(key) else { throw Jobs.missing(key) }
-            // What a pipeline may read can be taken from it; its code is never given more.
-            if try catalog.hasAuth() {
-                let code = Principal.subject(Subject(pipeline.key))
-                for repo in try spec.inputRepos {
-                    try catalog.require([.repoRead], on: AccessResource(repo), by: code)
-                }
-            }
+            try catalog.requireInputs(of: spec)
             return try catalog.inputs(of: record) ?? []
         }
-        // A branch derives from one branch of a repo at most.
-        let commits = plan.inputs.map { input in upstream.first { $0.key.repo == input.leaf.branch.repo } }
-        let files = try commits.map { try $0.map { try history.files(CommitHandle($0.key)) } }
+        let inputs = try JobInputs(of: plan, upstream, in: history)
         var found: [Datum] = []
-        try await plan.datums(in: CommitSource(files)) { datum in
+        try await plan.datums(in: CommitSource(inputs.files)) { datum in
             found.append(datum)
             return found.count < 2
         }
@@ -83,20 +75,14 @@ package struct HistoryInputs: ServiceInputs {
                 remedy: "let the globs match one path each: \"/\" is the whole commit")
         }
         return ServiceInput(
-            variables: found[0].variables(commits: commits.map { $0?.key.id }, output: job), datum: found[0].id,
-            data: found[0].logInputs, inputs: found[0].files.compactMap { Self.laid($0, files) },
+            variables: found[0].variables(commits: inputs.commits, output: job), datum: found[0].id,
+            data: found[0].logInputs, inputs: inputs.laid(found[0]),
             folder: "\(root)/\(Hex.encode(randomness.next().bytes))")
     }
 
     package func removeLeftovers() throws {
         try FolderRemoval.remove(root)
         guard LocalFile.makeFolder(root, mode: 0o700) else { throw LocalFile.fault("make folder", root) }
-    }
-
-    private static func laid(_ file: InputFile, _ files: [CommitFiles?]) -> LaidInput? {
-        let leaf = file.input.leaf
-        let form: LaidInput.Form = leaf.emptyFiles ? .empty : leaf.isLazy ? .lazy : .content
-        return files[file.input.index].map { LaidInput(name: leaf.name, files: $0, path: file.path, form: form) }
     }
 }
 

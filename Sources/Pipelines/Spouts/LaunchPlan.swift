@@ -74,10 +74,9 @@ package struct LaunchPlan: Sendable {
 
     package func order(output: @escaping @Sendable (LaunchOutput) -> Void) -> LaunchOrder {
         let transform = spec.transform
-        let lines = transform?.standardInput ?? []
         var order = LaunchOrder(
             pipeline: pipeline.key, epoch: epoch, command: transform?.command ?? [],
-            standardInput: lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8),
+            standardInput: Self.input(transform?.standardInput ?? []),
             environment: environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             workingDirectory: transform?.workingDirectory ?? "", user: transform?.user ?? "",
             files: [
@@ -91,6 +90,11 @@ package struct LaunchPlan: Sendable {
         order.launcher = spec.launcherName.flatMap(LauncherKind.init)
         order.secretFiles = secrets.mounts
         return order
+    }
+
+    /// What code reads whose spec gives it these lines.
+    static func input(_ lines: [String]) -> [UInt8] {
+        lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8)
     }
 
     /// The port that the code serves, if it does (`pps.md` §4.2).

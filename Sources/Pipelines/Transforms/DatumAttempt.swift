@@ -125,7 +125,7 @@ struct DatumAttempt: Sendable {
     func afterFault(_ result: Result, in code: some DatumCode) async throws -> Result {
         let command = job.spec.errorCommand
         guard case .failed(let fault) = result, !command.isEmpty, !Task.isCancelled else { return result }
-        let second = try await run(code.again, command, TransformJob.bytes(of: job.spec.errorInput))
+        let second = try await run(code.again, command, LaunchPlan.input(job.spec.errorInput))
         return if case .good = second { .recovered(fault) } else { result }
     }
 
@@ -142,7 +142,7 @@ struct DatumAttempt: Sendable {
     func noting(_ body: (CodeRun) async throws -> Result) async throws -> Result {
         let run = CodeRun()
         let active = JobProgress.Active(
-            worker: name, datum: datum.id, files: datum.files, commits: job.commits,
+            worker: name, datum: datum.id, files: datum.files, commits: job.inputs.commits,
             since: job.context.world.clock.now(),
             end: { await run.end() })
         job.context.progress.change(job.record.key) { $0.active[worker] = active }

@@ -38,8 +38,8 @@ struct DatumRun: Sendable {
     private func tries(
         of datum: Datum, index: Int64, on hold: SeatHold?, in batch: BatchSession?, into output: JobOutput
     ) async throws -> Outcome {
-        let variables = datum.variables(commits: job.commits, output: job.record.key.id)
-        let inputs = datum.files.compactMap(job.laid)
+        let variables = datum.variables(commits: job.inputs.commits, output: job.record.key.id)
+        let inputs = job.inputs.laid(datum)
         var outcome = Outcome(state: .failed)
         outcome.stats.downloadBytes = datum.files.reduce(0) { $0 + $1.size }
         var (attempts, losses): (Int64, Int) = (0, 0)
@@ -80,10 +80,11 @@ struct DatumRun: Sendable {
     }
 
     private func record(of datum: Datum, index: Int64) -> DatumRecord {
-        DatumRecord(
+        let commits = job.inputs.commits
+        return DatumRecord(
             id: datum.id, job: job.record.key,
             inputs: datum.files.map {
-                DatumRecord.Input($0, commit: job.commits[$0.input.index] ?? job.record.key.id)
+                DatumRecord.Input($0, commit: commits[$0.input.index] ?? job.record.key.id)
             },
             hash: datum.hash(salt: job.pipeline.salt), index: index)
     }

@@ -21,7 +21,8 @@ struct JobPlan: Sendable {
         case byRecord
     }
 
-    let plan: DatumPlan
+    private let plan: DatumPlan
+    let inputs: JobInputs
     private let salt: String
     private let base: JobBase?
     private let way: Way
@@ -44,8 +45,9 @@ struct JobPlan: Sendable {
         self.base = base
         records = try base.map { DatumRecords(try history.files(CommitHandle($0.meta.key))) }
         way = try Self.way(tree, pipeline, base)
-        let before = way == .byDifference ? try Self.files(of: plan, base?.inputs ?? [], in: history) : []
-        source = CommitSource(try Self.files(of: plan, inputs, in: history), base: before)
+        self.inputs = try JobInputs(of: plan, inputs, in: history)
+        let before = way == .byDifference ? try JobInputs(of: plan, base?.inputs ?? [], in: history).files : []
+        source = CommitSource(self.inputs.files, base: before)
     }
 
     private static func way(_ tree: InputTree, _ pipeline: PipelineRecord, _ base: JobBase?) throws -> Way {
@@ -57,13 +59,6 @@ struct JobPlan: Sendable {
             try InputTree(input, of: pipeline.key) == tree
         else { return .byRecord }
         return .byDifference
-    }
-
-    /// The commit of each input of the plan: an output derives from one branch of a repo at most.
-    static func files(of plan: DatumPlan, _ commits: [CommitRecord], in history: History) throws -> [CommitFiles?] {
-        try plan.inputs.map { input in
-            try commits.first { $0.key.repo == input.leaf.branch.repo }.map { try history.files(CommitHandle($0.key)) }
-        }
     }
 
     /// Hands on all steps until `body` gives false; returns how many datums the job has in all. Blocks.

@@ -61,7 +61,7 @@ struct JobRun: Sendable {
         }
         let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
         let (inputs, base) = try context.history.read { catalog in
-            try TransformLedger.checkRights(of: spec, in: catalog)
+            try catalog.requireInputs(of: spec)
             return (try catalog.inputs(of: record) ?? [], try JobBase.find(for: record, in: catalog))
         }
         let plan = try JobPlan(of: record, pipeline, spec, inputs: inputs, base: base, in: context.history)
@@ -70,9 +70,9 @@ struct JobRun: Sendable {
         launch.secrets = try context.secrets.open(spec.transform?.secrets ?? [])
         var context = context
         context.registryConfig = try context.secrets.registryConfig(spec.imagePullSecrets)
-        let files = try JobPlan.files(of: plan.plan, inputs, in: context.history)
         let job = TransformJob(
-            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, pool: pool, files: files)
+            context: context, pipeline: pipeline, spec: spec, record: record, plan: launch, pool: pool,
+            inputs: plan.inputs)
         return (job, plan)
     }
 
@@ -96,7 +96,7 @@ struct JobRun: Sendable {
             }
             return parts
         }
-        return Self.result(of: parts, over: plan.ground)
+        return result(of: parts, over: plan.ground)
     }
 
     /// Finds what is to be done; what is no longer part of the output it does itself.
@@ -172,7 +172,7 @@ struct JobRun: Sendable {
         return .done(tally, try output?.finish())
     }
 
-    private static func result(of parts: [Part], over ground: JobGround) -> JobResult {
+    private func result(of parts: [Part], over ground: JobGround) -> JobResult {
         var sum = Tally()
         var (dropped, made): ([JobOutput.Changes], [JobOutput.Changes]) = ([], [])
         for part in parts {
@@ -194,7 +194,7 @@ struct JobRun: Sendable {
         if sum.failure.isEmpty { sum.counts.skipped = max(0, sum.counts.total - worked) }
         let changes = dropped + made
         return JobResult(
-            output: JobChanges.joined(changes.map(\.output)), meta: JobChanges.joined(changes.map(\.meta)),
+            output: context.history.joined(changes.map(\.output)), meta: context.history.joined(changes.map(\.meta)),
             ground: ground, counts: sum.counts, stats: sum.stats, failure: sum.failure)
     }
 }

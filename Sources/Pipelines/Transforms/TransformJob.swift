@@ -23,26 +23,13 @@ struct TransformJob: Sendable {
     let plan: LaunchPlan
     /// Where the code runs; nil where each run is a launch of its own.
     var pool: WorkerPool?
-    /// Of each input of the tree, from the left, the commit that is read, and its files.
-    let files: [CommitFiles?]
+    let inputs: JobInputs
 
     /// Whether a datum has failed: nothing more is begun then.
     let failure = JobFailure()
 
-    var commits: [CommitID?] { files.map { $0?.commit.key.id } }
     /// Names the job's workers in logs, each followed by its number.
     var worker: String { LaunchPlan.worker(pipeline, epoch: plan.epoch) }
-
-    static func bytes(of lines: [String]) -> [UInt8] {
-        lines.isEmpty ? [] : Array((lines.joined(separator: "\n") + "\n").utf8)
-    }
-
-    /// How a file of a datum is laid out.
-    func laid(_ file: InputFile) -> LaidInput? {
-        let leaf = file.input.leaf
-        let form: LaidInput.Form = leaf.emptyFiles ? .empty : leaf.isLazy ? .lazy : .content
-        return files[file.input.index].map { LaidInput(name: leaf.name, files: $0, path: file.path, form: form) }
-    }
 
     /// The variables that tell a worker's code of its job and its datum, over those of the worker's launch.
     func variables(_ datum: [String: String], port: Int?) -> [(name: String, value: String)] {

@@ -43,13 +43,6 @@ enum TransformLedger {
         return (job, epoch)
     }
 
-    /// What a pipeline may read can be taken from it; its code is never given more.
-    static func checkRights(of spec: PipelineSpec, in catalog: any CatalogReader) throws {
-        guard try catalog.hasAuth() else { return }
-        let code = Principal.subject(Subject(spec.key))
-        for repo in try spec.inputRepos { try catalog.require([.repoRead], on: AccessResource(repo), by: code) }
-    }
-
     static func end(
         _ key: JobKey, _ state: JobState, reason: String, in transaction: HistoryTransaction
     ) throws {
