@@ -4,7 +4,11 @@ import Core
 /// pipeline's output branch, and is over when that commit is closed.
 extension HistoryTransaction {
     /// Makes the jobs of the commits that propagation has opened here and that are still open.
+    ///
+    /// Each has an instant of its own, in whole microseconds: lists go on behind that of the last job that was seen
+    /// (`pps.md` §17), and clients may know it no closer.
     func openJobs() throws {
+        var created = now.nanoseconds / 1_000 * 1_000
         for (sequence, branch) in opened.sorted(by: { $0.key < $1.key }) {
             let key = PipelineKey(project: branch.repo.project, name: branch.repo.name)
             guard let pipeline = try catalog.pipeline(key), pipeline.kind != .spout,
@@ -15,7 +19,8 @@ extension HistoryTransaction {
             _ = try catalog.insert(
                 JobRecord(
                     key: JobKey(pipeline: key, id: commit.key.id), version: pipeline.version, commit: sequence,
-                    createdAt: now))
+                    createdAt: Instant(nanoseconds: created)))
+            created += 1_000
             touch(job: commit.repo)
         }
         opened = [:]

@@ -36,15 +36,8 @@ struct FolderRemoval {
             _ = fchmod(folder.number, 0o700)
             return folder
         }
-        guard errno == EACCES, allow(name, in: parent) else { return nil }
+        guard errno == EACCES, LocalFolder.allowChanges(to: name, in: parent) else { return nil }
         return LocalFolder(name, in: parent)
-    }
-
-    /// Gives a folder a mode in which it can be changed. Nobody else is at work here: it is the same still.
-    private static func allow(_ name: [CChar], in parent: Int32) -> Bool {
-        var info = stat()
-        return fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.isFolder
-            && fchmodat(parent, name, 0o700, 0) == 0
     }
 
     private static func drop(_ name: [CChar], in parent: Int32) -> Bool {
@@ -89,7 +82,7 @@ struct FolderRemoval {
             // The program may have had the same name in mind.
             if [ENOTEMPTY, EEXIST, ENOTDIR].contains(errno) { continue }
             // A folder that moves has to be writable itself, since it names the one above it.
-            if isAllowed || errno != EACCES || !Self.allow(child, in: folder.number) { return false }
+            if isAllowed || errno != EACCES || !LocalFolder.allowChanges(to: child, in: folder.number) { return false }
             isAllowed = true
         }
     }

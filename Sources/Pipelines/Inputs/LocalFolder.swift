@@ -41,6 +41,14 @@ struct LocalFolder: ~Copyable {
         return nil
     }
 
+    /// Gives a folder a mode in which its owner can change it; false where it is none, or not the server's. Nobody else
+    /// may be at work there: it is the same still.
+    static func allowChanges(to name: [CChar], in parent: Int32) -> Bool {
+        var info = stat()
+        return fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.isFolder
+            && fchmodat(parent, name, 0o700, 0) == 0
+    }
+
     /// Begins again.
     func rewind() { rewinddir(stream) }
 }

@@ -80,7 +80,11 @@ struct PfsStage: Sendable {
         guard let place = LocalFolder(target) else { throw LocalFile.fault("list", target) }
         let scratch = Array(WorkerScratch.name.utf8CString)
         for name in names where name != scratch {
-            guard renameat(folder.number, name, place.number, name) == 0 else {
+            if renameat(folder.number, name, place.number, name) == 0 { continue }
+            // A folder that moves has to be writable itself, since it names the one above it: code may have changed it.
+            guard errno == EACCES, LocalFolder.allowChanges(to: name, in: folder.number),
+                renameat(folder.number, name, place.number, name) == 0
+            else {
                 let shown = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
                 throw LocalFile.fault("move", "\(source)/\(shown)")
             }

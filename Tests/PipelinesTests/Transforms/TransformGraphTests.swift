@@ -37,6 +37,11 @@ import Testing
             let id = try await scene.commit(["/x": "1", "/y": "2"])
             let job = try await scene.over("d", id)
             #expect(job.counts == DatumCounts(total: 4, processed: 4), "\(job.state): \(job.reason)")
+            let made = try scene.history.read {
+                try $0.jobs(JobFilter(set: id), order: .oldestFirst, beyond: nil, limit: 9).map(\.createdAt.nanoseconds)
+            }
+            // Pages of a list can end between any two of them.
+            #expect(made.count == 4 && made == Set(made).sorted() && made.allSatisfy { $0 % 1_000 == 0 })
             let next = try await scene.commit(["/y": "3"])
             #expect(try await scene.over("d", next).counts == DatumCounts(total: 4, processed: 3, skipped: 1))
             for name in ["a", "b", "c", "d"] {
