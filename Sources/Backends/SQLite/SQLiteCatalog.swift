@@ -40,7 +40,7 @@ package final class SQLiteCatalog: Catalog {
 
     package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {
         do {
-            return try pool.read { try body(SQLiteTransaction($0)) }
+            return try pool.read { try body(SQLTransaction(SQLiteConnection($0))) }
         } catch {
             throw SQLiteErrors.translated(error, path: pool.path)
         }
@@ -48,7 +48,7 @@ package final class SQLiteCatalog: Catalog {
 
     package func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result {
         do {
-            return try pool.write { try body(SQLiteTransaction($0)) }
+            return try pool.write { try body(SQLTransaction(SQLiteConnection($0))) }
         } catch {
             throw SQLiteErrors.translated(error, path: pool.path)
         }
@@ -66,6 +66,28 @@ package final class SQLiteCatalog: Catalog {
             throw SQLiteErrors.translated(error, path: path)
         }
         try Posix.syncFile(path)
+    }
+
+    /// Reads one snapshot in the words of statements.
+    func readConnection<Result>(_ body: (SQLiteConnection) throws -> Result) throws -> Result {
+        do {
+            return try pool.read { try body(SQLiteConnection($0)) }
+        } catch {
+            throw SQLiteErrors.translated(error, path: pool.path)
+        }
+    }
+
+    /// Fills an empty catalog with all that another database's has.
+    func fill(from source: some SQLConnection) throws {
+        do {
+            try pool.write { database in
+                // A commit may have a younger parent for as long as rows come in.
+                try database.execute(sql: "PRAGMA defer_foreign_keys = ON")
+                try CatalogCopy.run(from: source, to: SQLiteConnection(database))
+            }
+        } catch {
+            throw SQLiteErrors.translated(error, path: pool.path)
+        }
     }
 
     /// Verifies the file's own structure. Throws `dataLoss` with what is wrong.

@@ -158,7 +158,7 @@ enum SQLiteSchema {
         ) WITHOUT ROWID;
         """
 
-    /// A trigger is a JSON object of its fields. A layer is two roots as ``SQLiteRows`` writes them.
+    /// A trigger is a JSON object of its fields. A layer is two roots as ``SQLRows`` writes them.
     private static let second = """
         ALTER TABLE branches ADD COLUMN trigger TEXT;
         CREATE INDEX branches_by_trigger ON branches (repo) WHERE trigger IS NOT NULL;

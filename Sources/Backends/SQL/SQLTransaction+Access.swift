@@ -1,50 +1,11 @@
 import Core
 import Foundation
-import GRDB
-
-extension SQLiteSchema {
-    /// `kind` is that of the wire. A binding is a row of `role_bindings` and one of `role_entries` for each subject in
-    /// it; `roles` are names, parted by spaces.
-    static let access = """
-        CREATE TABLE auth_tokens (
-            hash BLOB PRIMARY KEY NOT NULL,
-            subject TEXT NOT NULL,
-            expires_at INTEGER
-        ) WITHOUT ROWID;
-        CREATE INDEX auth_tokens_by_subject ON auth_tokens (subject);
-
-        CREATE TABLE role_bindings (
-            kind INTEGER NOT NULL,
-            name TEXT NOT NULL,
-            PRIMARY KEY (kind, name)
-        ) WITHOUT ROWID;
-
-        CREATE TABLE role_entries (
-            kind INTEGER NOT NULL,
-            name TEXT NOT NULL,
-            subject TEXT NOT NULL,
-            roles TEXT NOT NULL,
-            PRIMARY KEY (kind, name, subject),
-            FOREIGN KEY (kind, name) REFERENCES role_bindings (kind, name) ON DELETE CASCADE
-        ) WITHOUT ROWID;
-
-        CREATE TABLE group_members (
-            member TEXT NOT NULL,
-            team TEXT NOT NULL,
-            spelling TEXT NOT NULL,
-            PRIMARY KEY (member, team)
-        ) WITHOUT ROWID;
-        CREATE INDEX group_members_by_team ON group_members (team);
-
-        ALTER TABLE transactions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
-        """
-}
 
 // MARK: Look-ups
 
-extension SQLiteTransaction {
+extension SQLTransaction {
     func token(hash: Digest) throws -> TokenRecord? {
-        try row("SELECT hash, subject, expires_at FROM auth_tokens WHERE hash = ?", [SQLiteRows.blob(hash)])
+        try row("SELECT hash, subject, expires_at FROM auth_tokens WHERE hash = ?", [SQLRows.blob(hash)])
             .map(Self.token)
     }
 
@@ -52,7 +13,7 @@ extension SQLiteTransaction {
         try rows("SELECT hash, subject, expires_at FROM auth_tokens ORDER BY subject, hash").map(Self.token)
     }
 
-    private static func token(_ row: Row) throws -> TokenRecord {
+    private static func token(_ row: some SQLRow) throws -> TokenRecord {
         TokenRecord(
             hash: Digest(Array(row["hash"] as Data)), subject: try Subject(row["subject"]),
             expiresAt: (row["expires_at"] as Int64?).map(Instant.init(nanoseconds:)))
@@ -84,7 +45,7 @@ extension SQLiteTransaction {
         try row("SELECT 1 FROM role_bindings WHERE kind = ? AND name = ?", Self.key(resource)) != nil
     }
 
-    private static func key(_ resource: AccessResource) -> StatementArguments {
+    private static func key(_ resource: AccessResource) -> SQLArguments {
         [resource.kind.rawValue, resource.name]
     }
 
@@ -103,33 +64,33 @@ extension SQLiteTransaction {
             .map(Self.membership)
     }
 
-    private static func membership(_ row: Row) throws -> MembershipRecord {
+    private static func membership(_ row: some SQLRow) throws -> MembershipRecord {
         try MembershipRecord(try Subject(row["member"]), in: row["spelling"])
     }
 }
 
 // MARK: Changes
 
-extension SQLiteTransaction {
+extension SQLTransaction {
     func put(_ token: TokenRecord) throws {
         try run(
-            "INSERT OR REPLACE INTO auth_tokens (hash, subject, expires_at) VALUES (?, ?, ?)",
-            [SQLiteRows.blob(token.hash), token.subject.description, token.expiresAt?.nanoseconds])
+            """
+            INSERT INTO auth_tokens (hash, subject, expires_at) VALUES (?, ?, ?)
+            ON CONFLICT (hash) DO UPDATE SET subject = excluded.subject, expires_at = excluded.expires_at
+            """,
+            [SQLRows.blob(token.hash), token.subject.description, token.expiresAt?.nanoseconds])
     }
 
     func deleteToken(hash: Digest) throws -> Bool {
-        try run("DELETE FROM auth_tokens WHERE hash = ?", [SQLiteRows.blob(hash)])
-        return database.changesCount > 0
+        try run("DELETE FROM auth_tokens WHERE hash = ?", [SQLRows.blob(hash)]) > 0
     }
 
     func deleteTokens(of subject: Subject) throws -> Int {
         try run("DELETE FROM auth_tokens WHERE subject = ?", [subject.description])
-        return database.changesCount
     }
 
     func deleteTokens(expiredBy instant: Instant) throws -> Int {
         try run("DELETE FROM auth_tokens WHERE expires_at <= ?", [instant.nanoseconds])
-        return database.changesCount
     }
 
     func setRoleBinding(_ resource: AccessResource, to binding: RoleBinding?) throws {
@@ -146,7 +107,10 @@ extension SQLiteTransaction {
 
     func put(_ membership: MembershipRecord) throws {
         try run(
-            "INSERT OR REPLACE INTO group_members (member, team, spelling) VALUES (?, ?, ?)",
+            """
+            INSERT INTO group_members (member, team, spelling) VALUES (?, ?, ?)
+            ON CONFLICT (member, team) DO UPDATE SET spelling = excluded.spelling
+            """,
             [membership.member.description, membership.group.description, membership.spelling])
     }
 

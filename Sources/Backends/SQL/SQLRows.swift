@@ -1,23 +1,22 @@
 import Core
 import Foundation
-import GRDB
 
 /// Column values to records and back.
-enum SQLiteRows {
-    static func project(_ row: Row) throws -> ProjectRecord {
+enum SQLRows {
+    static func project(_ row: some SQLRow) throws -> ProjectRecord {
         ProjectRecord(
             id: row["id"], key: ProjectKey(row["name"]), description: row["description"],
             createdAt: Instant(nanoseconds: row["created_at"]), createdBy: row["created_by"],
             metadata: try Metadata.decode(row["metadata"]))
     }
 
-    static func repoKey(_ row: Row) throws -> RepoKey {
+    static func repoKey(_ row: some SQLRow) throws -> RepoKey {
         let type: String = row["type"]
         guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
         return RepoKey(project: ProjectKey(row["project"]), name: row["name"], type: known)
     }
 
-    static func repo(_ row: Row) throws -> RepoRecord {
+    static func repo(_ row: some SQLRow) throws -> RepoRecord {
         RepoRecord(
             id: row["id"], key: try repoKey(row), description: row["description"],
             createdAt: Instant(nanoseconds: row["created_at"]), metadata: try Metadata.decode(row["metadata"]))
@@ -28,7 +27,7 @@ enum SQLiteRows {
     /// How many columns of the owning repo stand before a branch's or commit's own: project, name, type.
     static let ownerColumns = 3
 
-    static func owner(_ row: Row) throws -> RepoKey {
+    static func owner(_ row: some SQLRow) throws -> RepoKey {
         let type: String = row[2]
         guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
         return RepoKey(project: ProjectKey(row[0]), name: row[1], type: known)
@@ -40,7 +39,7 @@ enum SQLiteRows {
         """
 
     static func branch(
-        _ row: Row, repo: RepoKey, provenance: [Int64], quiet: Set<Int64>
+        _ row: some SQLRow, repo: RepoKey, provenance: [Int64], quiet: Set<Int64>
     ) throws -> BranchRecord {
         let first = ownerColumns
         return BranchRecord(
@@ -58,7 +57,7 @@ enum SQLiteRows {
         commits.root_digest, commits.files, commits.bytes, commits.layer, commits.forgotten, commits.shortcut
         """
 
-    static func commit(_ row: Row, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
+    static func commit(_ row: some SQLRow, repo: RepoKey, provenance: [Int64]) throws -> CommitRecord {
         let first = ownerColumns
         let origin: Int = row[first + 5]
         return CommitRecord(
@@ -73,7 +72,7 @@ enum SQLiteRows {
     }
 
     /// Segment, slot, level, digest, files and bytes, in this order from column `first` on.
-    static func root(_ row: Row, at first: Int) throws -> Root {
+    static func root(_ row: some SQLRow, at first: Int) throws -> Root {
         let digest: Data = row[first + 3]
         guard digest.count == Digest.byteCount else { throw SpileError.bug("root digest of \(digest.count) bytes") }
         let segment: Int64 = row[first]
@@ -139,7 +138,7 @@ enum SQLiteRows {
         }
     }
 
-    static func transaction(_ row: Row) throws -> TransactionRecord {
+    static func transaction(_ row: some SQLRow) throws -> TransactionRecord {
         TransactionRecord(
             id: try commitID(row["id"]), startedAt: Instant(nanoseconds: row["started_at"]),
             requests: Array(row["requests"] as Data), responses: Array(row["responses"] as Data),
@@ -153,7 +152,7 @@ enum SQLiteRows {
         effective_spec, created_at, updated_at, created_by, workers_started_at, metadata
         """
 
-    static func pipeline(_ row: Row) throws -> PipelineRecord {
+    static func pipeline(_ row: some SQLRow) throws -> PipelineRecord {
         let kind: Int = row[4]
         let state: Int = row[5]
         return PipelineRecord(
@@ -167,7 +166,7 @@ enum SQLiteRows {
 
     static let launchColumns = "project, pipeline, epoch, version, token_hash, handle, started_at, failures"
 
-    static func launch(_ row: Row) throws -> LaunchRecord {
+    static func launch(_ row: some SQLRow) throws -> LaunchRecord {
         LaunchRecord(
             pipeline: PipelineKey(project: ProjectKey(row[0]), name: row[1]), epoch: row[2], version: row[3],
             tokenHash: Digest(Array(row[4] as Data)), handle: row[5], startedAt: Instant(nanoseconds: row[6]),
@@ -194,4 +193,29 @@ enum SQLiteRows {
     }
 
     static func blob(_ digest: Digest) -> Data { Data(digest.bytes) }
+}
+
+// MARK: Beginnings of statements
+
+extension SQLRows {
+    static let fromBranches = """
+        SELECT repos.project, repos.name, repos.type, \(branchColumns)
+        FROM branches JOIN repos ON repos.id = branches.repo
+        """
+
+    static let fromCommits = """
+        SELECT repos.project, repos.name, repos.type, \(commitColumns)
+        FROM commits JOIN repos ON repos.id = commits.repo
+        """
+
+    static let fromCommitNames = """
+        SELECT repos.project, repos.name, repos.type, commits.id, branches.name
+        FROM commits JOIN repos ON repos.id = commits.repo LEFT JOIN branches ON branches.id = commits.branch
+        """
+
+    /// The condition that a row of `pipelines` is the newest version.
+    static let inForce = """
+        version = (SELECT MAX(version) FROM pipelines AS other
+                   WHERE other.project = pipelines.project AND other.name = pipelines.name)
+        """
 }

@@ -1,29 +1,20 @@
 import Core
 import Foundation
-import GRDB
 
-extension SQLiteTransaction: CatalogWriter {
-    func run(_ sql: String, _ arguments: StatementArguments = []) throws {
-        try translating { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
+extension SQLTransaction: CatalogWriter {
+    @discardableResult func run(_ sql: String, _ arguments: SQLArguments = []) throws -> Int {
+        try connection.run(sql, arguments)
     }
 
-    func savepoint<Result>(_ body: () throws -> Result) throws -> Result {
-        // An error of the disk may have ended the transaction: nothing more may be written outside of it (I1).
-        guard database.isInsideTransaction else {
-            throw SpileError(.unavailable, "the catalog gave up the transaction of this batch", remedy: "retry")
-        }
-        var result: Result?
-        try database.inSavepoint {
-            result = try body()
-            return .commit
-        }
-        guard let result else { throw SpileError.bug("a savepoint ended without a result") }
-        return result
-    }
+    func savepoint<Result>(_ body: () throws -> Result) throws -> Result { try connection.savepoint(body) }
 
     func setSetting(_ name: String, to value: String?) throws {
         if let value {
-            try run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", [name, value])
+            try run(
+                """
+                INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """,
+                [name, value])
         } else {
             try run("DELETE FROM settings WHERE name = ?", [name])
         }
@@ -32,13 +23,13 @@ extension SQLiteTransaction: CatalogWriter {
     // MARK: Projects and repos
 
     func insert(_ project: ProjectRecord) throws -> Int64 {
-        try run(
-            "INSERT INTO projects (name, description, created_at, created_by, metadata) VALUES (?, ?, ?, ?, ?)",
+        try connection.insert(
+            into: SQLNumbering(table: "projects", column: "id"),
+            "name, description, created_at, created_by, metadata",
             [
                 project.key.name, project.description, project.createdAt.nanoseconds, project.createdBy,
                 try Metadata.encode(project.metadata),
             ])
-        return database.lastInsertedRowID
     }
 
     func update(_ project: ProjectRecord) throws {
@@ -50,13 +41,13 @@ extension SQLiteTransaction: CatalogWriter {
     func deleteProject(id: Int64) throws { try run("DELETE FROM projects WHERE id = ?", [id]) }
 
     func insert(_ repo: RepoRecord) throws -> Int64 {
-        try run(
-            "INSERT INTO repos (project, name, type, description, created_at, metadata) VALUES (?, ?, ?, ?, ?, ?)",
+        try connection.insert(
+            into: SQLNumbering(table: "repos", column: "id"),
+            "project, name, type, description, created_at, metadata",
             [
                 repo.key.project.name, repo.key.name, repo.key.type.rawValue, repo.description,
                 repo.createdAt.nanoseconds, try Metadata.encode(repo.metadata),
             ])
-        return database.lastInsertedRowID
     }
 
     func update(_ repo: RepoRecord) throws {
@@ -70,17 +61,14 @@ extension SQLiteTransaction: CatalogWriter {
     // MARK: Branches
 
     func insert(_ branch: BranchRecord) throws -> Int64 {
-        try run(
-            """
-            INSERT INTO branches (repo, name, head, created_at, updated_at, created_by, metadata, trigger)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """,
+        let id = try connection.insert(
+            into: SQLNumbering(table: "branches", column: "id"),
+            "repo, name, head, created_at, updated_at, created_by, metadata, trigger",
             [
                 branch.repo, branch.key.name, branch.head, branch.createdAt.nanoseconds,
                 branch.updatedAt.nanoseconds, branch.createdBy, try Metadata.encode(branch.metadata),
-                try branch.trigger.map(SQLiteRows.text),
+                try branch.trigger.map(SQLRows.text),
             ])
-        let id = database.lastInsertedRowID
         try insertProvenance(of: id, branch)
         return id
     }
@@ -90,7 +78,7 @@ extension SQLiteTransaction: CatalogWriter {
             "UPDATE branches SET head = ?, updated_at = ?, metadata = ?, trigger = ? WHERE id = ?",
             [
                 branch.head, branch.updatedAt.nanoseconds, try Metadata.encode(branch.metadata),
-                try branch.trigger.map(SQLiteRows.text), branch.id,
+                try branch.trigger.map(SQLRows.text), branch.id,
             ])
         try run("DELETE FROM branch_provenance WHERE branch = ?", [branch.id])
         try insertProvenance(of: branch.id, branch)
@@ -119,23 +107,22 @@ extension SQLiteTransaction: CatalogWriter {
     // MARK: Commits
 
     func insert(_ commit: CommitRecord) throws -> Int64 {
-        try run(
+        let sequence = try connection.insert(
+            into: SQLNumbering(table: "commits", column: "sequence"),
             """
-            INSERT INTO commits (repo, id, branch, parent, origin, description, started, finishing, finished, error,
-                root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, layer, forgotten,
-                shortcut)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            repo, id, branch, parent, origin, description, started, finishing, finished, error, \
+            root_segment, root_slot, root_level, root_digest, files, bytes, created_by, metadata, layer, \
+            forgotten, shortcut
             """,
             [
-                commit.repo, SQLiteRows.blob(commit.key.id), commit.branch, commit.parent, commit.origin.rawValue,
+                commit.repo, SQLRows.blob(commit.key.id), commit.branch, commit.parent, commit.origin.rawValue,
                 commit.description, commit.started.nanoseconds, commit.finishing?.nanoseconds,
                 commit.finished?.nanoseconds, commit.error, Int64(bitPattern: commit.root.pointer.segment),
-                Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLiteRows.blob(commit.root.digest),
+                Int64(commit.root.pointer.slot), Int64(commit.root.level), SQLRows.blob(commit.root.digest),
                 Int64(bitPattern: commit.root.files), Int64(bitPattern: commit.root.bytes), commit.createdBy,
-                try Metadata.encode(commit.metadata), commit.layer.map(SQLiteRows.blob), commit.isForgotten,
+                try Metadata.encode(commit.metadata), commit.layer.map(SQLRows.blob), commit.isForgotten,
                 commit.shortcut,
             ])
-        let sequence = database.lastInsertedRowID
         try insertProvenance(commit: sequence, commit.provenance)
         return sequence
     }
@@ -164,9 +151,9 @@ extension SQLiteTransaction: CatalogWriter {
             [
                 commit.parent, commit.description, commit.finishing?.nanoseconds, commit.finished?.nanoseconds,
                 commit.error, Int64(bitPattern: commit.root.pointer.segment), Int64(commit.root.pointer.slot),
-                Int64(commit.root.level), SQLiteRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
+                Int64(commit.root.level), SQLRows.blob(commit.root.digest), Int64(bitPattern: commit.root.files),
                 Int64(bitPattern: commit.root.bytes), try Metadata.encode(commit.metadata),
-                commit.layer.map(SQLiteRows.blob), commit.isForgotten, commit.shortcut, commit.sequence,
+                commit.layer.map(SQLRows.blob), commit.isForgotten, commit.shortcut, commit.sequence,
             ])
     }
 
@@ -181,13 +168,13 @@ extension SQLiteTransaction: CatalogWriter {
             ON CONFLICT (id) DO UPDATE SET requests = excluded.requests, responses = excluded.responses
             """,
             [
-                SQLiteRows.blob(transaction.id), transaction.startedAt.nanoseconds, Data(transaction.requests),
+                SQLRows.blob(transaction.id), transaction.startedAt.nanoseconds, Data(transaction.requests),
                 Data(transaction.responses), transaction.owner,
             ])
     }
 
     func deleteTransaction(_ id: CommitID) throws {
-        try run("DELETE FROM transactions WHERE id = ?", [SQLiteRows.blob(id)])
+        try run("DELETE FROM transactions WHERE id = ?", [SQLRows.blob(id)])
     }
 
     func deleteTransactions() throws { try run("DELETE FROM transactions") }
@@ -197,13 +184,19 @@ extension SQLiteTransaction: CatalogWriter {
     func put(_ pipeline: PipelineRecord) throws {
         try run(
             """
-            INSERT OR REPLACE INTO pipelines (project, name, version, spec_commit, kind, state, reason, stopped,
+            INSERT INTO pipelines (project, name, version, spec_commit, kind, state, reason, stopped,
                 parallelism, salt, user_spec, effective_spec, created_at, updated_at, created_by, workers_started_at,
                 metadata)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (project, name, version) DO UPDATE SET spec_commit = excluded.spec_commit,
+                kind = excluded.kind, state = excluded.state, reason = excluded.reason, stopped = excluded.stopped,
+                parallelism = excluded.parallelism, salt = excluded.salt, user_spec = excluded.user_spec,
+                effective_spec = excluded.effective_spec, created_at = excluded.created_at,
+                updated_at = excluded.updated_at, created_by = excluded.created_by,
+                workers_started_at = excluded.workers_started_at, metadata = excluded.metadata
             """,
             [
-                pipeline.key.project.name, pipeline.key.name, pipeline.version, SQLiteRows.blob(pipeline.specCommit),
+                pipeline.key.project.name, pipeline.key.name, pipeline.version, SQLRows.blob(pipeline.specCommit),
                 pipeline.kind.rawValue, pipeline.state.rawValue, pipeline.reason, pipeline.stopped,
                 pipeline.parallelism, pipeline.salt, pipeline.userSpec, pipeline.effectiveSpec,
                 pipeline.createdAt.nanoseconds, pipeline.updatedAt.nanoseconds, pipeline.createdBy,
@@ -220,13 +213,16 @@ extension SQLiteTransaction: CatalogWriter {
     func put(_ launch: LaunchRecord) throws {
         try run(
             """
-            INSERT OR REPLACE INTO launches (project, pipeline, epoch, version, token_hash, handle, started_at,
+            INSERT INTO launches (project, pipeline, epoch, version, token_hash, handle, started_at,
                 failures)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (project, pipeline) DO UPDATE SET epoch = excluded.epoch, version = excluded.version,
+                token_hash = excluded.token_hash, handle = excluded.handle, started_at = excluded.started_at,
+                failures = excluded.failures
             """,
             [
                 launch.pipeline.project.name, launch.pipeline.name, launch.epoch, launch.version,
-                SQLiteRows.blob(launch.tokenHash), launch.handle, launch.startedAt.nanoseconds, launch.failures,
+                SQLRows.blob(launch.tokenHash), launch.handle, launch.startedAt.nanoseconds, launch.failures,
             ])
     }
 

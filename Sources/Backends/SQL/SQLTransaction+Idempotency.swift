@@ -1,24 +1,6 @@
 import Core
-import GRDB
 
-extension SQLiteSchema {
-    /// Only calls with a key touch these tables. `number` orders the keys of a branch by age.
-    static let idempotencyKeys = """
-        CREATE TABLE idempotency_keys (
-            branch INTEGER NOT NULL REFERENCES branches (id) ON DELETE CASCADE,
-            operation INTEGER NOT NULL,
-            key TEXT NOT NULL,
-            number INTEGER NOT NULL,
-            sequence INTEGER NOT NULL,
-            "commit" BLOB NOT NULL,
-            done_at INTEGER NOT NULL,
-            PRIMARY KEY (branch, operation, key)
-        ) WITHOUT ROWID;
-        CREATE INDEX idempotency_keys_by_number ON idempotency_keys (branch, number);
-        """
-}
-
-extension SQLiteTransaction {
+extension SQLTransaction {
     func idempotencyRecord(branch: Int64, operation: KeyedOperation, key: String) throws -> IdempotencyRecord? {
         try row(
             """
@@ -28,7 +10,7 @@ extension SQLiteTransaction {
         ).map { row in
             IdempotencyRecord(
                 branch: branch, operation: operation, key: key, sequence: row[0],
-                commit: try SQLiteRows.commitID(row[1]), doneAt: Instant(nanoseconds: row[2]))
+                commit: try SQLRows.commitID(row[1]), doneAt: Instant(nanoseconds: row[2]))
         }
     }
 
@@ -42,12 +24,14 @@ extension SQLiteTransaction {
         let number = (last.first ?? 0) + 1
         try run(
             """
-            INSERT OR REPLACE INTO idempotency_keys (branch, operation, key, number, sequence, "commit", done_at)
+            INSERT INTO idempotency_keys (branch, operation, key, number, sequence, "commit", done_at)
             VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (branch, operation, key) DO UPDATE SET number = excluded.number,
+                sequence = excluded.sequence, "commit" = excluded."commit", done_at = excluded.done_at
             """,
             [
                 record.branch, record.operation.rawValue, record.key, number, record.sequence,
-                SQLiteRows.blob(record.commit), record.doneAt.nanoseconds,
+                SQLRows.blob(record.commit), record.doneAt.nanoseconds,
             ])
         return number
     }

@@ -1,28 +1,22 @@
 import Core
 import Foundation
-import GRDB
 
-/// Look-ups on one connection. Lives as long as the closure of a transaction; statements are cached by the connection.
-struct SQLiteTransaction: CatalogReader {
-    let database: Database
+/// Look-ups and changes on one connection, in the words of any database. Lives as long as the closure of a transaction.
+struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
+    let connection: Connection
 
-    init(_ database: Database) { self.database = database }
+    init(_ connection: Connection) { self.connection = connection }
 
-    func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
-        try translating { try Row.fetchOne(database.cachedStatement(sql: sql), arguments: arguments) }
+    func row(_ sql: String, _ arguments: SQLArguments = []) throws -> Connection.Answer? {
+        try connection.row(sql, arguments)
     }
 
-    func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
-        try translating { try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments) }
+    func rows(_ sql: String, _ arguments: SQLArguments = []) throws -> [Connection.Answer] {
+        try connection.rows(sql, arguments)
     }
 
-    func integers(_ sql: String, _ arguments: StatementArguments = []) throws -> [Int64] {
-        try translating { try Int64.fetchAll(database.cachedStatement(sql: sql), arguments: arguments) }
-    }
-
-    /// Errors leave as ours, also those that a caller catches inside the transaction.
-    func translating<Result>(_ body: () throws -> Result) throws -> Result {
-        do { return try body() } catch { throw SQLiteErrors.translated(error, path: "catalog.sqlite") }
+    func integers(_ sql: String, _ arguments: SQLArguments = []) throws -> [Int64] {
+        try connection.integers(sql, arguments)
     }
 
     func setting(_ name: String) throws -> String? {
@@ -32,62 +26,57 @@ struct SQLiteTransaction: CatalogReader {
     // MARK: Projects and repos
 
     func projects() throws -> [ProjectRecord] {
-        try rows("SELECT * FROM projects ORDER BY id").map(SQLiteRows.project)
+        try rows("SELECT * FROM projects ORDER BY id").map(SQLRows.project)
     }
 
     func project(_ key: ProjectKey) throws -> ProjectRecord? {
-        try row("SELECT * FROM projects WHERE name = ?", [key.name]).map(SQLiteRows.project)
+        try row("SELECT * FROM projects WHERE name = ?", [key.name]).map(SQLRows.project)
     }
 
     func repos(in projects: [ProjectKey]?, type: RepoType?) throws -> [RepoRecord] {
         var conditions: [String] = []
-        var arguments: StatementArguments = []
+        var arguments: SQLArguments = []
         if let projects {
             conditions.append("project IN (\(Self.marks(projects.count)))")
-            arguments += StatementArguments(projects.map(\.name))
+            arguments += projects.map(\.name) as SQLArguments
         }
         if let type {
             conditions.append("type = ?")
             arguments += [type.rawValue]
         }
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-        return try rows("SELECT * FROM repos\(filter) ORDER BY project, name, type", arguments).map(SQLiteRows.repo)
+        return try rows("SELECT * FROM repos\(filter) ORDER BY project, name, type", arguments).map(SQLRows.repo)
     }
 
     func repo(_ key: RepoKey) throws -> RepoRecord? {
         try row(
             "SELECT * FROM repos WHERE project = ? AND name = ? AND type = ?",
             [key.project.name, key.name, key.type.rawValue]
-        ).map(SQLiteRows.repo)
+        ).map(SQLRows.repo)
     }
 
     func repo(id: Int64) throws -> RepoRecord? {
-        try row("SELECT * FROM repos WHERE id = ?", [id]).map(SQLiteRows.repo)
+        try row("SELECT * FROM repos WHERE id = ?", [id]).map(SQLRows.repo)
     }
 
     // MARK: Branches
 
-    private static let branchColumns = """
-        SELECT repos.project, repos.name, repos.type, \(SQLiteRows.branchColumns)
-        FROM branches JOIN repos ON repos.id = branches.repo
-        """
-
     func branches(repo: Int64?) throws -> [BranchRecord] {
         let rows =
             if let repo {
-                try rows("\(Self.branchColumns) WHERE branches.repo = ? ORDER BY branches.id", [repo])
+                try rows("\(SQLRows.fromBranches) WHERE branches.repo = ? ORDER BY branches.id", [repo])
             } else {
-                try rows("\(Self.branchColumns) ORDER BY branches.id")
+                try rows("\(SQLRows.fromBranches) ORDER BY branches.id")
             }
         return try rows.map(branch)
     }
 
     func branch(repo: Int64, name: String) throws -> BranchRecord? {
-        try row("\(Self.branchColumns) WHERE branches.repo = ? AND branches.name = ?", [repo, name]).map(branch)
+        try row("\(SQLRows.fromBranches) WHERE branches.repo = ? AND branches.name = ?", [repo, name]).map(branch)
     }
 
     func branch(id: Int64) throws -> BranchRecord? {
-        try row("\(Self.branchColumns) WHERE branches.id = ?", [id]).map(branch)
+        try row("\(SQLRows.fromBranches) WHERE branches.id = ?", [id]).map(branch)
     }
 
     func directSubvenance(branch id: Int64) throws -> [Int64] {
@@ -97,33 +86,28 @@ struct SQLiteTransaction: CatalogReader {
     func triggeredBranches(repo: Int64?) throws -> [BranchRecord] {
         let filter = repo == nil ? "" : " AND branches.repo = ?"
         return try rows(
-            "\(Self.branchColumns) WHERE branches.trigger IS NOT NULL\(filter) ORDER BY branches.id",
+            "\(SQLRows.fromBranches) WHERE branches.trigger IS NOT NULL\(filter) ORDER BY branches.id",
             repo.map { [$0] } ?? []
         ).map(branch)
     }
 
-    private func branch(_ row: Row) throws -> BranchRecord {
-        let id: Int64 = row[SQLiteRows.ownerColumns]
+    private func branch(_ row: some SQLRow) throws -> BranchRecord {
+        let id: Int64 = row[SQLRows.ownerColumns]
         let edges = try rows(
             "SELECT upstream, quiet FROM branch_provenance WHERE branch = ? ORDER BY position", [id])
-        return try SQLiteRows.branch(
-            row, repo: try SQLiteRows.owner(row), provenance: edges.map { $0[0] },
+        return try SQLRows.branch(
+            row, repo: try SQLRows.owner(row), provenance: edges.map { $0[0] },
             quiet: Set(edges.filter { $0[1] }.map { $0[0] }))
     }
 
     // MARK: Commits
 
-    private static let commitColumns = """
-        SELECT repos.project, repos.name, repos.type, \(SQLiteRows.commitColumns)
-        FROM commits JOIN repos ON repos.id = commits.repo
-        """
-
     func commit(sequence: Int64) throws -> CommitRecord? {
-        try row("\(Self.commitColumns) WHERE commits.sequence = ?", [sequence]).map(commit)
+        try row("\(SQLRows.fromCommits) WHERE commits.sequence = ?", [sequence]).map(commit)
     }
 
     func commit(repo: Int64, id: CommitID) throws -> CommitRecord? {
-        try row("\(Self.commitColumns) WHERE commits.id = ? AND commits.repo = ?", [SQLiteRows.blob(id), repo])
+        try row("\(SQLRows.fromCommits) WHERE commits.id = ? AND commits.repo = ?", [SQLRows.blob(id), repo])
             .map(commit)
     }
 
@@ -131,21 +115,21 @@ struct SQLiteTransaction: CatalogReader {
         let ascending = order == .oldestFirst
         var conditions = ["commits.sequence \(ascending ? ">" : "<") ?"]
         let bound: Int64 = cursor ?? (ascending ? 0 : Int64.max)
-        var arguments: StatementArguments = [bound]
+        var arguments: SQLArguments = [bound]
         if let repo {
             conditions.append("commits.repo = ?")
             arguments += [repo]
         }
         arguments += [limit]
         let sql = """
-            \(Self.commitColumns) WHERE \(conditions.joined(separator: " AND "))
+            \(SQLRows.fromCommits) WHERE \(conditions.joined(separator: " AND "))
             ORDER BY commits.sequence \(ascending ? "ASC" : "DESC") LIMIT ?
             """
         return try rows(sql, arguments).map(commit)
     }
 
     func commits(set id: CommitID) throws -> [CommitRecord] {
-        try rows("\(Self.commitColumns) WHERE commits.id = ? ORDER BY commits.sequence", [SQLiteRows.blob(id)])
+        try rows("\(SQLRows.fromCommits) WHERE commits.id = ? ORDER BY commits.sequence", [SQLRows.blob(id)])
             .map(commit)
     }
 
@@ -158,21 +142,16 @@ struct SQLiteTransaction: CatalogReader {
             ORDER BY sequence DESC LIMIT ?
             """
         let bound: Int64 = cursor ?? Int64.max
-        return try rows(sql, [bound, limit]).map { (try SQLiteRows.commitID($0["id"]), $0["sequence"]) }
+        return try rows(sql, [bound, limit]).map { (try SQLRows.commitID($0["id"]), $0["sequence"]) }
     }
 
-    private static let nameColumns = """
-        SELECT repos.project, repos.name, repos.type, commits.id, branches.name
-        FROM commits JOIN repos ON repos.id = commits.repo LEFT JOIN branches ON branches.id = commits.branch
-        """
-
     func name(of sequence: Int64) throws -> CommitName? {
-        try row("\(Self.nameColumns) WHERE commits.sequence = ?", [sequence]).map(Self.name)
+        try row("\(SQLRows.fromCommitNames) WHERE commits.sequence = ?", [sequence]).map(Self.name)
     }
 
     func children(of sequence: Int64, limit: Int) throws -> [CommitName] {
         try rows(
-            "\(Self.nameColumns) WHERE commits.parent = ? ORDER BY commits.sequence LIMIT ?", [sequence, limit]
+            "\(SQLRows.fromCommitNames) WHERE commits.parent = ? ORDER BY commits.sequence LIMIT ?", [sequence, limit]
         ).map(Self.name)
     }
 
@@ -189,7 +168,7 @@ struct SQLiteTransaction: CatalogReader {
         // From the edges, so that the limit ends the work: one spec commit may have made millions.
         let sql = """
             SELECT repos.project, repos.name, repos.type, commits.id, branches.name
-            FROM commit_provenance AS edge CROSS JOIN commits ON commits.sequence = edge."commit"
+            FROM commit_provenance AS edge \(connection.words.orderedJoin) commits ON commits.sequence = edge."commit"
             JOIN repos ON repos.id = commits.repo LEFT JOIN branches ON branches.id = commits.branch
             WHERE edge.upstream = ? ORDER BY edge."commit" DESC LIMIT ?
             """
@@ -204,12 +183,12 @@ struct SQLiteTransaction: CatalogReader {
             """, [sequence, cursor ?? 0, limit])
     }
 
-    private static func name(_ row: Row) throws -> CommitName {
-        CommitName(key: try SQLiteRows.owner(row).commit(try SQLiteRows.commitID(row[3])), branch: row[4])
+    private static func name(_ row: some SQLRow) throws -> CommitName {
+        CommitName(key: try SQLRows.owner(row).commit(try SQLRows.commitID(row[3])), branch: row[4])
     }
 
     func lastSequence() throws -> Int64 {
-        try row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")?["seq"] ?? 0
+        try connection.lastNumber(SQLNumbering(table: "commits", column: "sequence"))
     }
 
     func commitCount() throws -> Int64 { try row("SELECT COUNT(*) FROM commits")?[0] ?? 0 }
@@ -219,69 +198,63 @@ struct SQLiteTransaction: CatalogReader {
             SELECT sequence, root_segment, root_slot, root_level, root_digest, files, bytes, layer FROM commits
             ORDER BY sequence
             """
-        let cursor = try translating { try Row.fetchCursor(database, sql: sql) }
-        while let row = try translating({ try cursor.next() }) {
-            try body(row[0], try SQLiteRows.root(row, at: 1))
-            guard let data: Data = row[7] else { continue }
-            let layer = try SQLiteRows.layer(data)
+        try connection.each(sql) { row in
+            try body(row[0], try SQLRows.root(row, at: 1))
+            guard let data: Data = row[7] else { return }
+            let layer = try SQLRows.layer(data)
             try body(row[0], layer.content)
             try body(row[0], layer.deletions)
         }
     }
 
-    private func commit(_ row: Row) throws -> CommitRecord {
-        let sequence: Int64 = row[SQLiteRows.ownerColumns]
+    private func commit(_ row: some SQLRow) throws -> CommitRecord {
+        let sequence: Int64 = row[SQLRows.ownerColumns]
         let provenance = try integers(
             "SELECT upstream FROM commit_provenance WHERE \"commit\" = ? ORDER BY position", [sequence])
-        return try SQLiteRows.commit(row, repo: try SQLiteRows.owner(row), provenance: provenance)
+        return try SQLRows.commit(row, repo: try SQLRows.owner(row), provenance: provenance)
     }
 
     // MARK: Transactions
 
     func transactions() throws -> [TransactionRecord] {
-        try rows("SELECT * FROM transactions ORDER BY started_at DESC, rowid DESC").map(SQLiteRows.transaction)
+        try rows("SELECT * FROM transactions ORDER BY started_at DESC, rowid DESC").map(SQLRows.transaction)
     }
 
     func transaction(_ id: CommitID) throws -> TransactionRecord? {
-        try row("SELECT * FROM transactions WHERE id = ?", [SQLiteRows.blob(id)]).map(SQLiteRows.transaction)
+        try row("SELECT * FROM transactions WHERE id = ?", [SQLRows.blob(id)]).map(SQLRows.transaction)
     }
 
     // MARK: Pipelines
 
-    private static let inForce = """
-        version = (SELECT MAX(version) FROM pipelines AS other
-                   WHERE other.project = pipelines.project AND other.name = pipelines.name)
-        """
-
     func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord] {
         let filter = projects.map { " AND project IN (\(Self.marks($0.count)))" } ?? ""
         return try rows(
-            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE \(Self.inForce)\(filter) ORDER BY project, name",
-            StatementArguments(projects?.map(\.name) ?? [])
-        ).map(SQLiteRows.pipeline)
+            "SELECT \(SQLRows.pipelineColumns) FROM pipelines WHERE \(SQLRows.inForce)\(filter) ORDER BY project, name",
+            (projects ?? []).map(\.name) as SQLArguments
+        ).map(SQLRows.pipeline)
     }
 
     func pipeline(_ key: PipelineKey) throws -> PipelineRecord? {
         try row(
             """
-            SELECT \(SQLiteRows.pipelineColumns) FROM pipelines
+            SELECT \(SQLRows.pipelineColumns) FROM pipelines
             WHERE project = ? AND name = ? ORDER BY version DESC LIMIT 1
             """,
             [key.project.name, key.name]
-        ).map(SQLiteRows.pipeline)
+        ).map(SQLRows.pipeline)
     }
 
     func pipeline(_ key: PipelineKey, version: Int64) throws -> PipelineRecord? {
         try row(
-            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? AND version = ?",
+            "SELECT \(SQLRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? AND version = ?",
             [key.project.name, key.name, version]
-        ).map(SQLiteRows.pipeline)
+        ).map(SQLRows.pipeline)
     }
 
     func busyPipelines(of kind: PipelineKind) throws -> [PipelineKey] {
         try rows(
             """
-            SELECT project, name FROM pipelines WHERE \(Self.inForce) AND kind = ? AND EXISTS (
+            SELECT project, name FROM pipelines WHERE \(SQLRows.inForce) AND kind = ? AND EXISTS (
                 SELECT 1 FROM jobs WHERE live AND jobs.project = pipelines.project AND pipeline = pipelines.name)
             ORDER BY project, name
             """,
@@ -291,30 +264,31 @@ struct SQLiteTransaction: CatalogReader {
 
     func pipelineVersions(_ key: PipelineKey) throws -> [PipelineRecord] {
         try rows(
-            "SELECT \(SQLiteRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC",
+            "SELECT \(SQLRows.pipelineColumns) FROM pipelines WHERE project = ? AND name = ? ORDER BY version DESC",
             [key.project.name, key.name]
-        ).map(SQLiteRows.pipeline)
+        ).map(SQLRows.pipeline)
     }
 
     func launch(_ key: PipelineKey) throws -> LaunchRecord? {
         try row(
-            "SELECT \(SQLiteRows.launchColumns) FROM launches WHERE project = ? AND pipeline = ?",
+            "SELECT \(SQLRows.launchColumns) FROM launches WHERE project = ? AND pipeline = ?",
             [key.project.name, key.name]
-        ).map(SQLiteRows.launch)
+        ).map(SQLRows.launch)
     }
 
     func launches() throws -> [LaunchRecord] {
-        try rows("SELECT \(SQLiteRows.launchColumns) FROM launches ORDER BY project, pipeline").map(SQLiteRows.launch)
+        try rows("SELECT \(SQLRows.launchColumns) FROM launches ORDER BY project, pipeline").map(SQLRows.launch)
     }
 
     func launch(tokenHash: Digest) throws -> LaunchRecord? {
         try row(
-            "SELECT \(SQLiteRows.launchColumns) FROM launches WHERE token_hash = ?",
-            [SQLiteRows.blob(tokenHash)]
-        ).map(SQLiteRows.launch)
+            "SELECT \(SQLRows.launchColumns) FROM launches WHERE token_hash = ?",
+            [SQLRows.blob(tokenHash)]
+        ).map(SQLRows.launch)
     }
 
     private static func marks(_ count: Int) -> String {
-        Array(repeating: "?", count: count).joined(separator: ", ")
+        // Nothing is like NULL: an empty list is not written the same everywhere.
+        count == 0 ? "NULL" : SQLWords.marks(count)
     }
 }

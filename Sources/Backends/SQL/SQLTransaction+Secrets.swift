@@ -1,26 +1,7 @@
 import Core
 import Foundation
-import GRDB
 
-extension SQLiteSchema {
-    /// `sealed` is what a `Sealer` gave; the key is not in the catalog.
-    static let secrets = """
-        CREATE TABLE secrets (
-            name TEXT PRIMARY KEY NOT NULL,
-            type TEXT NOT NULL,
-            created_at INTEGER NOT NULL
-        ) WITHOUT ROWID;
-
-        CREATE TABLE secret_values (
-            secret TEXT NOT NULL REFERENCES secrets (name) ON DELETE CASCADE,
-            key TEXT NOT NULL,
-            sealed BLOB NOT NULL,
-            PRIMARY KEY (secret, key)
-        );
-        """
-}
-
-extension SQLiteTransaction {
+extension SQLTransaction {
     func secrets() throws -> [SecretRecord] {
         try rows("SELECT name, type, created_at FROM secrets ORDER BY name").map(secret)
     }
@@ -29,7 +10,7 @@ extension SQLiteTransaction {
         try row("SELECT name, type, created_at FROM secrets WHERE name = ?", [name]).map(secret)
     }
 
-    private func secret(_ row: Row) throws -> SecretRecord {
+    private func secret(_ row: some SQLRow) throws -> SecretRecord {
         let name: String = row[0]
         let values = try rows("SELECT key, sealed FROM secret_values WHERE secret = ?", [name])
             .map { ($0[0] as String, Array($0[1] as Data)) }
@@ -39,8 +20,8 @@ extension SQLiteTransaction {
     }
 
     func insert(_ secret: SecretRecord) throws {
-        try run(
-            "INSERT INTO secrets (name, type, created_at) VALUES (?, ?, ?)",
+        try connection.insert(
+            into: "secrets", "name, type, created_at",
             [secret.name, secret.type, secret.createdAt.nanoseconds])
         for (key, sealed) in secret.values.sorted(by: { $0.key < $1.key }) {
             try run(
@@ -49,7 +30,6 @@ extension SQLiteTransaction {
     }
 
     func deleteSecret(_ name: String) throws -> Bool {
-        try run("DELETE FROM secrets WHERE name = ?", [name])
-        return database.changesCount > 0
+        try run("DELETE FROM secrets WHERE name = ?", [name]) > 0
     }
 }
