@@ -10,6 +10,10 @@ let package = Package(
         .executable(name: "spile", targets: ["spile"]),
         .executable(name: "spile-bench", targets: ["Bench"]),
     ],
+    traits: [
+        // libpq cannot be linked statically with all that it needs: without it the server is one static binary.
+        .trait(name: "PostgreSQL", description: "The catalog can be in PostgreSQL (needs libpq).")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -35,6 +39,8 @@ let package = Package(
         ),
         // Calls of the C library's allocator, which its Swift module does not show.
         .target(name: "CAllocator"),
+        // The client library of PostgreSQL, where the trait asks for it.
+        .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         // Starting a program in a mount table of its own: between clone and exec no Swift may run.
         .target(name: "CSpawn"),
         .target(
@@ -56,6 +62,7 @@ let package = Package(
             name: "Backends",
             dependencies: [
                 "Core", "CSpawn",
+                .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

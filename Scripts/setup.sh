@@ -67,6 +67,7 @@ need_test() {
     need rabbitmq-server has_command rabbitmq-server
     need nats-server has_command nats-server
     need postgresql has_postgresql
+    need libpq-dev has_header postgresql/libpq-fe.h
 }
 
 install_missing() {

@@ -4,7 +4,7 @@
 # Usage: Scripts/test.sh [STEP]...     (no argument: all of them)
 #
 #   build       bin/spile, the static release binary
-#   unit        swift test; servers that it starts as programs are bin/spile too, if that is there
+#   unit        swift test, with PostgreSQL; servers that it starts as programs are bin/spile too, if that is there
 #   wire        the wire contract against the generated messages
 #   sdk         programs of pachyderm-sdk          (they run against bin/spile, or $SPILE_BIN)
 #   legacy      programs of python-pachyderm
@@ -59,7 +59,7 @@ clients() {
 unit() {
     local binary="${SPILE_BIN:-}"
     [[ -n "$binary" || ! -x bin/spile ]] || binary="$PWD/bin/spile"
-    SPILE_BIN="$binary" swift test
+    SPILE_BIN="$binary" swift test --traits PostgreSQL
 }
 
 # Twice: the second run has to find the first one's data and go on from there, and its spouts are killed on the way.

@@ -46,10 +46,10 @@ final class Assembly: Sendable {
         if let tls = options.tls { try TLSFiles.check(certificate: tls.certificate, key: tls.key) }
         urls = try URLFetcher(
             folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
-        let catalog = try SQLiteCatalog(path: folder.catalog)
-        let store = try Store(objects: try LocalDisk(folder: folder.segments))
         let clock = SystemClock()
         let randomness = SystemRandomness()
+        let catalog = try options.catalog.open(with: folder) { CommitID(randomness).description }
+        let store = try Store(objects: try LocalDisk(folder: folder.segments))
         started = clock.now()
         watch = SpoutWatch(clock: clock)
         clusterID = try Self.identity(of: catalog, randomness)

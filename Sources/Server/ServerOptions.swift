@@ -29,12 +29,14 @@ package struct ServerOptions: Sendable {
     package var launchers: LauncherOptions
     /// Turns authentication on, with this as the token of `pach:root`; nil leaves it as it is.
     package var rootToken: String?
+    package var catalog: CatalogPlace
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, logFormat: LogFormat = .text, grace: Double = 10, threads: Int = 16,
         fileURLFolders: [String] = [], garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0",
-        launchers: LauncherOptions = LauncherOptions(), tls: TLSPaths? = nil, rootToken: String? = nil
+        launchers: LauncherOptions = LauncherOptions(), tls: TLSPaths? = nil, rootToken: String? = nil,
+        catalog: CatalogPlace = .folder
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -50,6 +52,7 @@ package struct ServerOptions: Sendable {
         self.launchers = launchers
         self.tls = tls
         self.rootToken = rootToken
+        self.catalog = catalog
     }
 }
 

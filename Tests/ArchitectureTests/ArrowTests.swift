@@ -8,9 +8,12 @@ private let rooms: [String: Set<String>] = [
     "Storage": ["Core", "Crypto", "Collections"],
     "Versioning": ["Storage", "Core", "Logging"],
     "Pipelines": ["Versioning", "Core", "Logging"],
-    "Backends": ["Core", "CSpawn", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
+    "Backends": [
+        "Core", "CSpawn", "CPostgreSQL", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+    ],
     "CAllocator": [],
     "CSpawn": [],
+    "CPostgreSQL": [],
     "API": ["SwiftProtobuf", "GRPCCore", "GRPCProtobuf"],
     "Server": [
         "Pipelines", "Versioning", "Storage", "Backends", "API", "Core", "CAllocator", "GRPCCore",

@@ -200,8 +200,9 @@ enum FlagTable {
         ("list task", "namespace:n= group:g= RO"),
         (
             "server",
-            "data= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= tls-cert= tls-key= "
-                + "auth-root-token-file= launcher= container-command= container-network= image-pull= tool-binary="
+            "data= catalog= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= tls-cert= "
+                + "tls-key= auth-root-token-file= launcher= container-command= container-network= image-pull= "
+                + "tool-binary="
         ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),

@@ -19,6 +19,14 @@ struct ServerCommand: AsyncParsableCommand {
     var listen = "127.0.0.1:30650"
     @Option(
         parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            The PostgreSQL database that holds the catalog: postgres://USER@HOST/NAME; the password comes from \
+            PGPASSWORD or a password file (default: $SPILE_CATALOG, else the data folder holds it).
+            """, valueName: "url"))
+    var catalog: String?
+    @Option(
+        parsing: .unconditional,
         help: "HOST:PORT for plain HTTP, or off (default: the host and the port behind those of --listen).")
     var http: String?
     @Option(
@@ -79,7 +87,8 @@ struct ServerCommand: AsyncParsableCommand {
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
             logLevel: logLevel, logFormat: logFormat, fileURLFolders: allowFileURLs,
             garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
-            tls: try Self.tls(tlsCertificate, tlsKey), rootToken: try Self.rootToken(rootTokenFile, .process))
+            tls: try Self.tls(tlsCertificate, tlsKey), rootToken: try Self.rootToken(rootTokenFile, .process),
+            catalog: catalog ?? Environment.process.nonEmpty("SPILE_CATALOG"))
     }
 
     /// The file's first line, else `SPILE_AUTH_ROOT_TOKEN`, else nil.

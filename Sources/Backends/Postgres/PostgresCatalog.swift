@@ -1,0 +1,211 @@
+#if PostgreSQL
+    import Core
+    import Foundation
+    import GRDB
+    import Synchronization
+
+    /// The catalog on PostgreSQL, for one server at a time: it keeps branch heads in memory, and its store on its own
+    /// disk.
+    ///
+    /// The writing connection holds an advisory lock for as long as it lasts: a second server is refused, and one that
+    /// dies gives it back. When that connection is lost and made anew, another server may have been there meanwhile:
+    /// each that opens the catalog counts `spile_schema.servers` up, and one that finds it changed writes no more.
+    /// Reads are snapshots (`REPEATABLE READ`), and wait for nobody.
+    ///
+    /// Durable means that `COMMIT` waits for the log to be on the disk: a session sees to it that `synchronous_commit`
+    /// is not off, and a server with `fsync = off` is refused.
+    package final class PostgresCatalog: Catalog {
+        /// The newest schema that this program knows; the tables are those of SQLite's schema of the same number.
+        package static let schemaVersion = SQLiteCatalog.schemaVersion
+
+        /// Any number that no other user of the database takes: the letters of the name.
+        static let serverLock: Int64 = 0x73_7069_6c65
+
+        let address: PostgresAddress
+        private let readers: PostgresPool
+        private let writer: PostgresPool
+
+        /// Opens the catalog, and makes its tables in an empty database.
+        ///
+        /// Throws `failedPrecondition` for a newer schema and for a database that loses what it was given when it
+        /// crashes or that is not in UTF-8 (no retry helps), and what ``PostgresConnection/init(_:)`` throws.
+        package init(_ address: PostgresAddress) throws {
+            self.address = address
+            let epoch = ServerEpoch()
+            readers = PostgresPool(address, limit: 8) { _ in }
+            writer = PostgresPool(address, limit: 1) { try Self.take($0, epoch.value.withLock { $0 }) }
+            let own: Int64 = try writer.with { connection in
+                try Self.requireDurable(connection, address)
+                try PostgresSchema.migrate(connection)
+                return try connection.execute("UPDATE spile_schema SET servers = servers + 1 RETURNING servers", []) {
+                    try $0.row(0)[0]
+                }
+            }
+            epoch.value.withLock { $0 = own }
+        }
+
+        /// Makes a connection the one that writes. Throws `failedPrecondition` where another server has the catalog, or
+        /// had it since this one was `epoch`.
+        private static func take(_ connection: PostgresConnection, _ epoch: Int64?) throws {
+            let isOurs: Bool = try connection.execute("SELECT pg_try_advisory_lock(\(serverLock))", []) {
+                try $0.row(0)[0]
+            }
+            guard isOurs else {
+                throw SpileError(
+                    epoch == nil ? .failedPrecondition : .unavailable,
+                    "catalog \(connection.place) is in use by another server",
+                    remedy: "stop that one, or name another database")
+            }
+            guard let epoch else { return }
+            let now: Int64 = try connection.execute("SELECT servers FROM spile_schema", []) { try $0.row(0)[0] }
+            guard now == epoch else {
+                throw SpileError(
+                    .failedPrecondition, "another server has taken catalog \(connection.place) over",
+                    remedy: "stop this server")
+            }
+        }
+
+        private static func requireDurable(_ connection: PostgresConnection, _ address: PostgresAddress) throws {
+            let settings = try connection.execute(
+                "SELECT current_setting('fsync'), current_setting('server_encoding')", []
+            ) { try $0.row(0) }
+            guard settings[0] == "on" else {
+                throw SpileError(
+                    .failedPrecondition, "catalog \(address): with fsync = off the database would lose commits",
+                    remedy: "set fsync = on")
+            }
+            guard settings[1] == "UTF8" else {
+                throw SpileError(
+                    .failedPrecondition, "catalog \(address): the database keeps text as \(settings[1] as String)",
+                    remedy: "make one with ENCODING 'UTF8'")
+            }
+        }
+
+        package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {
+            try readers.with { connection in
+                try Self.transaction(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body)
+            }
+        }
+
+        package func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result {
+            try writer.with { connection in
+                try Self.transaction(connection, "BEGIN", body)
+            }
+        }
+
+        private static func transaction<Result>(
+            _ connection: PostgresConnection, _ begin: String,
+            _ body: (SQLTransaction<PostgresTransaction>) throws -> Result
+        ) throws -> Result {
+            try connection.execute(begin)
+            do {
+                let result = try body(SQLTransaction(PostgresTransaction(connection)))
+                // An error that was caught inside has ended it all the same.
+                guard connection.isInTransaction else {
+                    throw SpileError(
+                        .unavailable, "catalog \(connection.place) gave up the transaction", remedy: "retry")
+                }
+                try connection.execute("COMMIT")
+                return result
+            } catch {
+                if connection.isAlive { try? connection.execute("ROLLBACK") }
+                throw error
+            }
+        }
+
+        /// Fills an empty catalog with all that one on SQLite has.
+        package func fill(from source: SQLiteCatalog) throws {
+            try writer.with { connection in
+                try Self.transaction(connection, "BEGIN") { transaction in
+                    try source.readConnection { try CatalogCopy.run(from: $0, to: transaction.connection) }
+                }
+            }
+        }
+
+        package func copy(to path: String) throws {
+            guard !FileManager.default.fileExists(atPath: path) else {
+                throw SpileError(.alreadyExists, "\(path) exists already")
+            }
+            let copy = try SQLiteCatalog(path: path)
+            do {
+                try readers.with { connection in
+                    try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    defer { try? connection.execute("ROLLBACK") }
+                    try copy.fill(from: PostgresTransaction(connection))
+                }
+                try copy.close()
+            } catch {
+                try? copy.close()
+                try? FileManager.default.removeItem(atPath: path)
+                throw error
+            }
+            try Posix.syncFile(path)
+        }
+
+        package func close() throws {
+            readers.close()
+            writer.close()
+        }
+    }
+
+    /// The count under which a server opened the catalog; nil until it is known. Written once, by the opening thread.
+    private final class ServerEpoch: Sendable {
+        let value = Mutex<Int64?>(nil)
+    }
+
+    /// Connections that are used one after the other. Any thread may ask; waits for one where `limit` are in use.
+    final class PostgresPool: Sendable {
+        private struct State {
+            var idle: [PostgresConnection] = []
+            var isClosed = false
+        }
+
+        private let address: PostgresAddress
+        private let room: DispatchSemaphore
+        private let state = Mutex(State())
+        /// Does to a new connection what is to be done once.
+        private let prepare: @Sendable (PostgresConnection) throws -> Void
+
+        init(
+            _ address: PostgresAddress, limit: Int, _ prepare: @escaping @Sendable (PostgresConnection) throws -> Void
+        ) {
+            self.address = address
+            self.prepare = prepare
+            room = DispatchSemaphore(value: limit)
+        }
+
+        /// Runs `body` with a connection that nobody else has meanwhile. One that broke is not used again.
+        func with<Result>(_ body: (PostgresConnection) throws -> Result) throws -> Result {
+            room.wait()
+            defer { room.signal() }
+            let connection = try take()
+            defer { if connection.isAlive && !connection.isBusy { give(connection) } }
+            return try body(connection)
+        }
+
+        private func take() throws -> PostgresConnection {
+            let (known, isClosed) = state.withLock { state in (state.idle.popLast(), state.isClosed) }
+            if isClosed { throw SpileError(.unavailable, "catalog \(address) is closed") }
+            if let known { return known }
+            let fresh = try PostgresConnection(address)
+            try fresh.execute("SET client_encoding TO 'UTF8'")
+            let isAsynchronous = try fresh.execute("SELECT current_setting('synchronous_commit')", []) {
+                try $0.row(0)[0] == "off"
+            }
+            if isAsynchronous { try fresh.execute("SET synchronous_commit TO on") }
+            try prepare(fresh)
+            return fresh
+        }
+
+        private func give(_ connection: PostgresConnection) {
+            state.withLock { state in if !state.isClosed { state.idle.append(connection) } }
+        }
+
+        func close() {
+            state.withLock { state in
+                state.isClosed = true
+                state.idle = []
+            }
+        }
+    }
+#endif

@@ -1,0 +1,219 @@
+#if PostgreSQL
+    import CPostgreSQL
+    import Core
+    import Foundation
+    import GRDB
+
+    /// A row of an answer, copied out of it.
+    struct PostgresRow: SQLRow {
+        let columns: PostgresColumns
+        let values: [DatabaseValue]
+
+        subscript<Value: SQLValue>(_ index: Int) -> Value {
+            guard let value = Value.fromDatabaseValue(values[index]) else {
+                preconditionFailure("BUG: column \(columns.names[index]) is \(values[index]), not a \(Value.self)")
+            }
+            return value
+        }
+
+        subscript<Value: SQLValue>(_ name: String) -> Value { self[columns.place(of: name)] }
+        func value(at index: Int) -> DatabaseValue { values[index] }
+    }
+
+    /// The names of an answer's columns.
+    struct PostgresColumns {
+        let names: [String]
+
+        func place(of name: String) -> Int {
+            guard let index = names.firstIndex(of: name) else {
+                preconditionFailure("BUG: there is no column \(name), only \(names.joined(separator: ", "))")
+            }
+            return index
+        }
+    }
+
+    /// One connection to the server. Calls block.
+    ///
+    /// `@unchecked Sendable`: it belongs to one thread at a time, that which ``PostgresPool`` gave it to.
+    ///
+    /// Statements are prepared once and kept by the server, under a number each. Values go as text, bytes and answers
+    /// in binary form, so that the server finds the types by itself and nothing is escaped.
+    final class PostgresConnection: @unchecked Sendable {
+        private let handle: OpaquePointer
+        /// Numbers of prepared statements by their text, question marks and all.
+        private var prepared: [String: Int] = [:]
+        /// Where the server is, for messages; without the password.
+        let place: String
+
+        /// More are not prepared: statements are texts of ours, of which there are some two hundred.
+        private static let mostPrepared = 1000
+
+        /// Connects. Throws `unavailable` where the server cannot be reached, `permissionDenied` where it refuses,
+        /// `failedPrecondition` where it cannot keep what it is given.
+        init(_ address: PostgresAddress) throws {
+            place = address.shown
+            guard let handle = PQconnectdb(address.text) else {
+                throw SpileError(.resourceExhausted, "no memory for a connection to \(address.shown)")
+            }
+            self.handle = handle
+            guard PQstatus(handle) == CONNECTION_OK else {
+                let text = String(cString: PQerrorMessage(handle)).trimmingCharacters(in: .whitespacesAndNewlines)
+                let isRefused = text.contains("authentication failed") || text.contains("no pg_hba.conf entry")
+                throw SpileError(
+                    isRefused ? .permissionDenied : .unavailable,
+                    "catalog \(address.shown): cannot connect: \(text)",
+                    remedy: isRefused ? "check user and password" : "is the database running there?")
+            }
+        }
+
+        deinit { PQfinish(handle) }
+
+        /// Whether the server can still be spoken to.
+        var isAlive: Bool { PQstatus(handle) == CONNECTION_OK }
+        /// Whether a transaction, good or not, is open: who has the connection next would be in it.
+        var isBusy: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
+        /// Whether a transaction is open and good.
+        var isInTransaction: Bool { PQtransactionStatus(handle) == PQTRANS_INTRANS }
+
+        /// Runs statements without values.
+        func execute(_ sql: String) throws {
+            let answer = PQexec(handle, sql)
+            defer { PQclear(answer) }
+            try check(answer, sql)
+        }
+
+        /// Runs one statement; `body` gets its answer, which is valid until it returns.
+        func execute<Result>(
+            _ sql: String, _ arguments: SQLArguments, _ body: (PostgresAnswer) throws -> Result
+        ) throws -> Result {
+            let name = try statement(sql)
+            let answer = PostgresValues.with(arguments) { values, lengths, formats in
+                PQexecPrepared(handle, name, Int32(arguments.count), values, lengths, formats, 1)
+            }
+            defer { PQclear(answer) }
+            try check(answer, sql)
+            return try body(PostgresAnswer(answer))
+        }
+
+        private func statement(_ sql: String) throws -> String {
+            if let number = prepared[sql] { return "s\(number)" }
+            if prepared.count >= Self.mostPrepared {
+                try execute("DEALLOCATE ALL")
+                prepared = [:]
+            }
+            let number = prepared.count
+            let answer = PQprepare(handle, "s\(number)", Self.numbered(sql), 0, nil)
+            defer { PQclear(answer) }
+            try check(answer, sql)
+            prepared[sql] = number
+            return "s\(number)"
+        }
+
+        /// `?` as `$1`, `$2`, and so on: no text of ours has a question mark in quotes.
+        static func numbered(_ sql: String) -> String {
+            var result = ""
+            var number = 0
+            for character in sql {
+                if character == "?" {
+                    number += 1
+                    result += "$\(number)"
+                } else {
+                    result.append(character)
+                }
+            }
+            return result
+        }
+
+        private func check(_ answer: OpaquePointer?, _ sql: String) throws {
+            switch PQresultStatus(answer) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return
+            default: throw PostgresErrors.translated(answer, handle, place: place, sql: sql)
+            }
+        }
+    }
+
+    /// What a statement gave. Valid while the closure runs that got it.
+    struct PostgresAnswer {
+        private let answer: OpaquePointer?
+        private let columns: PostgresColumns
+
+        init(_ answer: OpaquePointer?) {
+            self.answer = answer
+            columns = PostgresColumns(names: (0..<PQnfields(answer)).map { String(cString: PQfname(answer, $0)) })
+        }
+
+        var count: Int { Int(PQntuples(answer)) }
+        /// How many rows a change has changed.
+        var changed: Int { Int(String(cString: PQcmdTuples(answer))) ?? 0 }
+
+        func row(_ index: Int) throws -> PostgresRow {
+            PostgresRow(
+                columns: columns,
+                values: try (0..<Int32(columns.names.count)).map { try value(Int32(index), $0) })
+        }
+
+        private func value(_ row: Int32, _ column: Int32) throws -> DatabaseValue {
+            if PQgetisnull(answer, row, column) == 1 { return .null }
+            let bytes = UnsafeRawBufferPointer(
+                start: PQgetvalue(answer, row, column), count: Int(PQgetlength(answer, row, column)))
+            switch PQftype(answer, column) {
+            case 16: return (bytes[0] != 0).databaseValue
+            case 20: return Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)).databaseValue
+            case 21: return Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self))).databaseValue
+            case 23: return Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self))).databaseValue
+            case 701: return Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))).databaseValue
+            case 17: return Data(bytes).databaseValue
+            case 19, 25, 1042, 1043: return String(decoding: bytes, as: UTF8.self).databaseValue
+            case let type: throw SpileError.bug("column \(columns.names[Int(column)]) is of type \(type)")
+            }
+        }
+    }
+
+    /// Values as the server takes them.
+    enum PostgresValues {
+        typealias Pointers = UnsafePointer<UnsafePointer<CChar>?>
+
+        /// Hands on pointers to the values, their lengths and their formats (1: binary).
+        static func with<Result>(
+            _ arguments: SQLArguments, _ body: (Pointers?, UnsafePointer<Int32>?, UnsafePointer<Int32>?) -> Result
+        ) -> Result {
+            var bytes: [UInt8] = []
+            var places: [(start: Int, count: Int, format: Int32)?] = []
+            for argument in arguments { places.append(append(argument?.databaseValue ?? .null, to: &bytes)) }
+            let lengths = places.map { Int32($0?.count ?? 0) }
+            let formats = places.map { $0?.format ?? 0 }
+            return bytes.withUnsafeBufferPointer { buffer in
+                let values = places.map { place in
+                    place.flatMap { place in
+                        buffer.baseAddress.map {
+                            UnsafeRawPointer($0 + place.start).assumingMemoryBound(to: CChar.self)
+                        }
+                    }
+                }
+                return values.withUnsafeBufferPointer { values in
+                    body(values.baseAddress, lengths, formats)
+                }
+            }
+        }
+
+        /// Texts end with a zero. Nil for NULL.
+        private static func append(
+            _ value: DatabaseValue, to bytes: inout [UInt8]
+        ) -> (start: Int, count: Int, format: Int32)? {
+            let start = bytes.count
+            var format: Int32 = 0
+            switch value.storage {
+            case .null: return nil
+            case .int64(let number): bytes += "\(number)".utf8
+            case .double(let number): bytes += "\(number)".utf8
+            case .string(let text): bytes += text.utf8
+            case .blob(let data):
+                bytes += data
+                format = 1
+            }
+            let count = bytes.count - start
+            bytes.append(0)
+            return (start, count, format)
+        }
+    }
+#endif
