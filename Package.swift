@@ -64,6 +64,8 @@ let package = Package(
                 "Core", "CSpawn",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                // Requests to S3 stores are signed, cached blocks are checked.
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -130,7 +132,15 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "PipelinesTests", dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends"]),
-        .testTarget(name: "BackendsTests", dependencies: ["Backends", "CSpawn", "Simulation", "Core"]),
+        .testTarget(
+            name: "BackendsTests",
+            dependencies: [
+                "Backends", "CSpawn", "Simulation", "Storage", "Core",
+                // The S3 store of the tests checks signatures itself.
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
         .testTarget(
             name: "ServerTests",
             dependencies: [

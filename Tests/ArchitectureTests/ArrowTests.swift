@@ -9,7 +9,8 @@ private let rooms: [String: Set<String>] = [
     "Versioning": ["Storage", "Core", "Logging"],
     "Pipelines": ["Versioning", "Core", "Logging"],
     "Backends": [
-        "Core", "CSpawn", "CPostgreSQL", "AsyncHTTPClient", "GRDB", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+        "Core", "CSpawn", "CPostgreSQL", "AsyncHTTPClient", "Crypto", "GRDB", "Logging", "NIOCore", "NIOPosix",
+        "NIOSSL",
     ],
     "CAllocator": [],
     "CSpawn": [],
