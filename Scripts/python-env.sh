@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the three Python environments the tests use, at the root of the repository:
+# Makes the four Python environments the tests use, at the root of the repository:
 #
 #   .venv-sdk      pachyderm-sdk, and protobuf for Scripts/check-wire.sh
 #   .venv-legacy   python-pachyderm, which needs an older protobuf
 #   .venv-examples pachyderm-sdk, and the clients of what the example spouts read
+#   .venv-s3       moto, an S3 server for the Swift tests
 #
-# Usage: Scripts/python-env.sh [sdk|legacy|examples]     (no argument: all three)
+# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3]     (no argument: all four)
 #
 # Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
@@ -44,10 +45,12 @@ case "${1:-all}" in
     sdk) make_env sdk pachyderm_sdk ;;
     legacy) make_env legacy python_pachyderm ;;
     examples) make_env examples confluent_kafka examples ;;
+    s3) make_env s3 moto.server ;;
     all)
         make_env sdk pachyderm_sdk
         make_env legacy python_pachyderm
         make_env examples confluent_kafka examples
+        make_env s3 moto.server
         ;;
-    *) fail "unknown environment '$1' (sdk, legacy or examples)" ;;
+    *) fail "unknown environment '$1' (sdk, legacy, examples or s3)" ;;
 esac
