@@ -38,15 +38,19 @@ final class S3FakeBucket: Sendable {
     let leastPart: Int
     /// Whether it takes conditions in a put, and removals of many keys.
     let isLacking: Bool
+    /// Whether it passes over conditions.
+    let isCareless: Bool
     private let state = Mutex(State())
 
-    init(pageSize: Int = 3, leastPart: Int = 64 << 10, isLacking: Bool = false) {
+    init(pageSize: Int = 3, leastPart: Int = 64 << 10, isLacking: Bool = false, isCareless: Bool = false) {
+        self.isCareless = isCareless
         self.pageSize = pageSize
         self.leastPart = leastPart
         self.isLacking = isLacking
     }
 
-    var keys: [String] { state.withLock { $0.objects.keys.sorted() } }
+    /// Of all objects but the one that each start of a store leaves.
+    var keys: [String] { state.withLock { $0.objects.keys.filter { !$0.hasSuffix("/probe/conditions") }.sorted() } }
     var uploads: Int { state.withLock { $0.uploads.count } }
     subscript(_ key: String) -> Object? { state.withLock { $0.objects[key] } }
 
@@ -87,6 +91,7 @@ final class S3FakeBucket: Sendable {
     /// Nil if the condition of a write holds.
     private func refusal(_ request: S3FakeRequest, _ present: Object?) -> S3FakeAnswer? {
         let (absent, matches) = (request.headers["if-none-match"], request.headers["if-match"])
+        if isCareless { return nil }
         if absent != nil || matches != nil, isLacking { return .error(501, "NotImplemented") }
         if let absent {
             if absent != "*" { return .error(501, "NotImplemented") }

@@ -13,8 +13,8 @@ final class S3Scene: Sendable {
     private let machines = Mutex(0)
     private let pauses = Mutex<[Double]>([])
 
-    init(pageSize: Int = 3, isLacking: Bool = false) throws {
-        let bucket = S3FakeBucket(pageSize: pageSize, isLacking: isLacking)
+    init(pageSize: Int = 3, isLacking: Bool = false, isCareless: Bool = false) throws {
+        let bucket = S3FakeBucket(pageSize: pageSize, isLacking: isLacking, isCareless: isCareless)
         self.bucket = bucket
         server = try S3FakeServer { bucket.answer($0) }
         folder = NSTemporaryDirectory() + "spile-s3-\(UUID().uuidString)"

@@ -186,6 +186,16 @@ import Testing
         #expect(scene.bucket.uploads == 0)
     }
 
+    @Test func `a bucket that does not keep to conditions is refused`() throws {
+        for (scene, word) in [(try S3Scene(isLacking: true), "refuses"), (try S3Scene(isCareless: true), "ignores")] {
+            for _ in 0..<2 {
+                let error = #expect(throws: SpileError.self) { try scene.store() }
+                #expect(error?.code == .failedPrecondition)
+                #expect(error?.message.contains("\(word) writes on condition") == true)
+            }
+        }
+    }
+
     @Test func `a working folder has one owner, and what lies under other keys is left alone`() throws {
         let scene = try S3Scene()
         let strangers = ["some/place/x/y", "some/placeb", "other", "some/place/open/x"]

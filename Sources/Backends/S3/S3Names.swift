@@ -5,6 +5,7 @@
 /// | `NAME` | a finished object |
 /// | `open/NAME/begun` | empty: there is an unfinished object of that name |
 /// | `open/NAME/OFFSET` | its bytes from that offset (16 hex digits) on, up to where the next such object begins |
+/// | `probe/conditions` | empty: stays from the first start on (``S3Probe``) |
 /// | `open/NAME/ends-as/FINAL` | empty: it is about to become the finished object `FINAL`, or has |
 struct S3Names: Sendable {
     let prefix: String
@@ -21,6 +22,7 @@ struct S3Names: Sendable {
         case open(String, Part)
     }
 
+    var probe: String { prefix + "probe/conditions" }
     func object(_ name: String) -> String { prefix + name }
     func group(_ name: String) -> String { "\(prefix)open/\(name)/" }
     func begun(_ name: String) -> String { group(name) + "begun" }

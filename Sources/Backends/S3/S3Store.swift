@@ -33,10 +33,11 @@ package final class S3Store: ObjectStore {
     private let opening = LockStripes()
 
     /// Opens the store, and clears away what was left by those that ended in the midst of something. Throws
-    /// `failedPrecondition` if another process has the working folder or there is no such bucket, `permissionDenied`
-    /// for credentials that are refused, `unavailable` where the bucket does not answer.
+    /// `failedPrecondition` if another process has the working folder, there is no such bucket, or it has no writes on
+    /// condition; `permissionDenied` for credentials that are refused, `unavailable` where the bucket does not answer.
     package init(_ service: any S3Service, options: S3StoreOptions, clock: any Clock) throws {
         base = try S3Base(service, options)
+        try S3Probe(base: base).run()
         try S3Cleaning(base: base).run(at: clock.now())
     }
 
