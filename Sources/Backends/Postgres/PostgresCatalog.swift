@@ -47,15 +47,16 @@
         /// Makes a connection the one that writes. Throws `failedPrecondition` where another server has the catalog, or
         /// had it since this one was `epoch`.
         private static func take(_ connection: PostgresConnection, _ epoch: Int64?) throws {
-            let isOurs: Bool = try connection.execute("SELECT pg_try_advisory_lock(\(serverLock))", []) {
-                try $0.row(0)[0]
-            }
-            guard isOurs else {
+            // A server that died a moment ago has it until the database notices.
+            try connection.execute("SET lock_timeout TO '3s'")
+            do { try connection.execute("SELECT pg_advisory_lock(\(serverLock))") } catch {
+                guard connection.isAlive else { throw error }
                 throw SpileError(
                     epoch == nil ? .failedPrecondition : .unavailable,
                     "catalog \(connection.place) is in use by another server",
                     remedy: "stop that one, or name another database")
             }
+            try connection.execute("SET lock_timeout TO DEFAULT")
             guard let epoch else { return }
             let now: Int64 = try connection.execute("SELECT servers FROM spile_schema", []) { try $0.row(0)[0] }
             guard now == epoch else {
@@ -184,9 +185,13 @@
         }
 
         private func take() throws -> PostgresConnection {
-            let (known, isClosed) = state.withLock { state in (state.idle.popLast(), state.isClosed) }
-            if isClosed { throw SpileError(.unavailable, "catalog \(address) is closed") }
-            if let known { return known }
+            while true {
+                let (known, isClosed) = state.withLock { state in (state.idle.popLast(), state.isClosed) }
+                if isClosed { throw SpileError(.unavailable, "catalog \(address) is closed") }
+                guard let known else { break }
+                // After a restart of the database none of them is.
+                if known.isStillThere { return known }
+            }
             let fresh = try PostgresConnection(address)
             try fresh.execute("SET client_encoding TO 'UTF8'")
             let isAsynchronous = try fresh.execute("SELECT current_setting('synchronous_commit')", []) {
@@ -202,10 +207,13 @@
         }
 
         func close() {
-            state.withLock { state in
+            let idle = state.withLock { state in
+                defer { state.idle = [] }
                 state.isClosed = true
-                state.idle = []
+                return state.idle
             }
+            // Locks are given back now, not when the database has noticed the end.
+            for connection in idle { try? connection.execute("SELECT pg_advisory_unlock_all()") }
         }
     }
 #endif

@@ -56,6 +56,8 @@
                 throw SpileError(.resourceExhausted, "no memory for a connection to \(address.shown)")
             }
             self.handle = handle
+            // What the server says beside its answers would go to standard error.
+            PQsetNoticeProcessor(handle, { _, _ in }, nil)
             guard PQstatus(handle) == CONNECTION_OK else {
                 let text = String(cString: PQerrorMessage(handle)).trimmingCharacters(in: .whitespacesAndNewlines)
                 let isRefused = text.contains("authentication failed") || text.contains("no pg_hba.conf entry")
@@ -70,6 +72,11 @@
 
         /// Whether the server can still be spoken to.
         var isAlive: Bool { PQstatus(handle) == CONNECTION_OK }
+        /// Whether the server has not gone while nobody used the connection: costs two looks at the socket, because
+        /// what it said last comes before the end.
+        var isStillThere: Bool {
+            isAlive && PQconsumeInput(handle) == 1 && PQconsumeInput(handle) == 1 && isAlive
+        }
         /// Whether a transaction, good or not, is open: who has the connection next would be in it.
         var isBusy: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
         /// Whether a transaction is open and good.
