@@ -121,6 +121,19 @@ import Testing
         #expect(config.server == "https://c:6443")
     }
 
+    @Test func `a certificate that cannot be read is refused before anything is asked`() throws {
+        var authority = KubernetesConfig(server: "https://c", authorities: Array("secret".utf8))
+        let chain = KubernetesConfig(
+            server: "https://c", credential: .certificate(chain: Array("secret".utf8), key: Array("secret".utf8)))
+        for (config, name) in [(authority, "certificate-authority"), (chain, "client-certificate")] {
+            let error = try #require(throws: SpileError.self) { try KubernetesTLS.configuration(config) }
+            #expect(error.code == .failedPrecondition && error.message.contains("its \(name) cannot be read"))
+            #expect(!"\(error)".contains("secret"))
+        }
+        authority.isInsecure = true
+        #expect(try KubernetesTLS.configuration(authority).certificateVerification == .none)
+    }
+
     @Test func `a token's file is read again when it has grown old`() throws {
         try put(["token": "one\n"])
         defer { removeFolder() }

@@ -159,7 +159,10 @@ package final class KubernetesLauncher: Launcher {
             do {
                 return try await client.create(.pod, marked)
             } catch let error as SpileError where !isLast && [.alreadyExists, .unavailable].contains(error.code) {
-                guard let pod = try await found(.pod, name) else { continue }
+                guard let pod = try await found(.pod, name) else {
+                    try await client.time.sleep(client.time.pause(after: 1))
+                    continue
+                }
                 if pod.at("metadata", "annotations", KubernetesNames.tryAnnotation)?.string == mark { return pod }
                 try await client.remove(pod: name, uid: pod.at("metadata", "uid")?.string ?? "", grace: 0)
             }
@@ -183,7 +186,10 @@ package final class KubernetesLauncher: Launcher {
                 _ = try await client.create(.secret, secret)
                 return
             } catch let error as SpileError where !isLast && [.alreadyExists, .unavailable].contains(error.code) {
-                guard let old = try await found(.secret, name) else { continue }
+                guard let old = try await found(.secret, name) else {
+                    try await client.time.sleep(client.time.pause(after: 1))
+                    continue
+                }
                 try own(old, like: secret, .secret)
                 try await remove(old, .secret)
             }
