@@ -68,6 +68,8 @@ need_test() {
     need nats-server has_command nats-server
     need postgresql has_postgresql
     need libpq-dev has_header postgresql/libpq-fe.h
+    # Tells the package manager where Debian keeps what it says of libraries.
+    need pkg-config has_command pkg-config
 }
 
 install_missing() {
