@@ -6,7 +6,7 @@ import Testing
 @testable import Backends
 
 /// What goes over the wire to the API server, and what comes of its answers.
-@Suite(.timeLimit(.minutes(2))) struct KubernetesClientTests {
+@Suite(.timeLimit(.minutes(15))) struct KubernetesClientTests {
     private static func secret(_ name: String, _ data: [String: String] = [:]) -> JSONValue {
         .present([
             "apiVersion": "v1", "kind": "Secret", "metadata": ["name": .string(name)], "data": .texts(data),

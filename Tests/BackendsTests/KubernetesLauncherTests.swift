@@ -65,7 +65,7 @@ struct KubernetesLaunch {
     func nextEnd() async -> Int64? { await fake.deletions.next { $0.kind == "pods" }.grace }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct KubernetesLauncherTests {
+@Suite(.timeLimit(.minutes(15))) struct KubernetesLauncherTests {
     @Test func `a run is alive from its start to its end, which is told with its code`() async throws {
         try await KubernetesLaunch.with { launch in
             let (handle, pod) = try await launch.start()
@@ -369,7 +369,7 @@ struct KubernetesLaunch {
 }
 
 /// Services and what is left of pipelines.
-@Suite(.timeLimit(.minutes(2))) struct KubernetesObjectTests {
+@Suite(.timeLimit(.minutes(15))) struct KubernetesObjectTests {
     private func serving(_ order: inout LaunchOrder, outside: Int = 31803) {
         order.image?.port = Exposure(
             pipeline: order.pipeline, internalPort: 8000, externalPort: outside, isLocal: false)

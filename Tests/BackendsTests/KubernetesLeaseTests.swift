@@ -90,7 +90,7 @@ import Testing
 }
 
 /// The same against a server.
-@Suite(.timeLimit(.minutes(2))) struct KubernetesLeaderTests {
+@Suite(.timeLimit(.minutes(15))) struct KubernetesLeaderTests {
     private func leader(_ scene: KubernetesScene, _ identity: String) -> KubernetesLeader {
         KubernetesLeader(
             client: scene.client, name: "spile", identity: identity,

@@ -93,7 +93,7 @@ import Testing
 }
 
 /// Following objects against a server that breaks off.
-@Suite(.timeLimit(.minutes(2))) struct KubernetesWatchTests {
+@Suite(.timeLimit(.minutes(15))) struct KubernetesWatchTests {
     private static func secret(_ name: String, _ value: String = "MQ==") -> JSONValue {
         ["apiVersion": "v1", "kind": "Secret", "metadata": ["name": .string(name)], "data": ["v": .string(value)]]
     }
