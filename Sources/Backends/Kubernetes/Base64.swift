@@ -1,6 +1,0 @@
-import Foundation
-
-/// Bytes as Secrets hold them.
-enum Base64 {
-    static func encode(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
-}
