@@ -73,7 +73,9 @@ package enum CatalogPlace: Sendable, Equatable {
         }
     #endif
 
-    private static func bind(
+    /// Sees to it that a catalog and a data folder have the same id. Throws `failedPrecondition` where they do not and
+    /// something is in one of them.
+    static func bind(
         _ catalog: some Catalog, at place: String, _ bond: CatalogBond, fresh id: () -> String
     ) throws {
         let inCatalog = try catalog.read { try $0.setting("cluster_id") }

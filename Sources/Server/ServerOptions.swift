@@ -29,6 +29,7 @@ package struct ServerOptions: Sendable {
     package var launchers: LauncherOptions
     /// Turns authentication on, with this as the token of `pach:root`; nil leaves it as it is.
     package var rootToken: String?
+    /// Where projects, commits, pipelines and jobs are kept; the data folder holds all else in either case.
     package var catalog: CatalogPlace
 
     package init(

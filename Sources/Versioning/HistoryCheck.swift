@@ -224,12 +224,18 @@ package final class HistoryCheck {
             return
         }
         lastJob = last.number
-        for job in jobs { try check(job, catalog) }
+        var pipelines: [PipelineKey: Bool] = [:]
+        for job in jobs {
+            let key = job.key.pipeline
+            let isThere = try pipelines[key] ?? (catalog.pipeline(key) != nil)
+            pipelines[key] = isThere
+            if !isThere { report("job \(job.key)", "its pipeline is missing") }
+            try check(job, catalog)
+        }
     }
 
     private func check(_ job: JobRecord, _ catalog: any CatalogReader) throws {
         let subject = "job \(job.key)"
-        if try catalog.pipeline(job.key.pipeline) == nil { report(subject, "its pipeline is missing") }
         guard let output = try catalog.commit(sequence: job.commit) else {
             // One that is over stays when its commit is deleted.
             if !job.state.isTerminal { report(subject, "is not over, and its output commit is missing") }

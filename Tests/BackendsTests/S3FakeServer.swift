@@ -65,41 +65,19 @@ final class S3FakeServer: Sendable {
         let state = Mutex(State())
     }
 
-    let port: Int
-    private let listener: Int32
+    private let listener: LoopbackListener
     private let shared = Shared()
 
     init(_ handler: @escaping Handler) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { plain in
-                bind(listener, plain, length) == 0 && listen(listener, 64) == 0
-                    && getsockname(listener, plain, &length) == 0
-            }
+        listener = try LoopbackListener { [shared] connection in
+            var on: Int32 = 1
+            setsockopt(connection, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+            // It ends with the client.
+            Thread { Self.serve(connection, shared, handler) }.start()
         }
-        try #require(isListening)
-        self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
-        Thread { [shared] in
-            while true {
-                let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { break }
-                var on: Int32 = 1
-                setsockopt(connection, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-                Thread { Self.serve(connection, shared, handler) }.start()
-            }
-            // Here and not where it is shut down: the number may be that of another's listener as soon as it is free.
-            close(listener)
-        }.start()
     }
 
-    /// Nobody gets through any more. The accepting thread ends, those of connections end with their clients.
-    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
-
+    var port: Int { listener.port }
     var endpoint: String { "http://127.0.0.1:\(port)" }
 
     var requests: [S3FakeRequest] { shared.state.withLock { $0.requests } }

@@ -6,46 +6,26 @@ import Testing
 
 /// A web server of one answer: what it says to each request is fixed. The requests it got are guarded by a mutex.
 private final class CannedServer: Sendable {
-    let port: Int
-    private let listener: Int32
-    private let seen = Mutex<[String]>([])
+    private final class Seen: Sendable {
+        let heads = Mutex<[String]>([])
+    }
+
+    private let listener: LoopbackListener
+    private let seen = Seen()
 
     /// `answer` gets a request's head and gives the bytes of the answer; the connection is closed after it.
     init(_ answer: @escaping @Sendable (String) -> [UInt8]) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { plain in
-                bind(listener, plain, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, plain, &length) == 0
-            }
+        listener = try LoopbackListener { [seen] connection in
+            let head = Self.head(connection)
+            seen.heads.withLock { $0.append(head) }
+            let bytes = answer(head)
+            _ = bytes.withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            close(connection)
         }
-        try #require(isListening)
-        self.listener = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
-        Thread { [weak self] in
-            while true {
-                let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
-                let head = Self.head(connection)
-                self?.seen.withLock { $0.append(head) }
-                let bytes = answer(head)
-                _ = bytes.withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-                close(connection)
-            }
-        }.start()
     }
 
-    /// Ends the thread, too: accepting fails from then on.
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
-
-    var requests: [String] { seen.withLock { $0 } }
+    var port: Int { listener.port }
+    var requests: [String] { seen.heads.withLock { $0 } }
 
     private static func head(_ connection: Int32) -> String {
         var text = ""

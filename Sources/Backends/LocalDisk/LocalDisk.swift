@@ -14,43 +14,28 @@ import Darwin
 package final class LocalDisk: ObjectStore {
     package let properties = ObjectStoreProperties(alignment: 4096)
     let folder: String
-    private let folderDescriptor: Int32
+    private let lock: FolderLock
     private let spares: SpareFiles
 
     /// Opens `folder`, which is made if it is missing. Throws `failedPrecondition` if another process has it open.
     package init(folder: String) throws {
         self.folder = folder
-        if mkdir(folder, 0o700) != 0, errno != EEXIST { throw Posix.error("make folder", folder) }
-        folderDescriptor = openFile(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folderDescriptor >= 0 else { throw Posix.error("open folder", folder) }
-        guard flock(folderDescriptor, LOCK_EX | LOCK_NB) == 0 else {
-            closeFile(folderDescriptor)
-            throw SpileError(
-                .failedPrecondition, "the folder \(folder) is in use by another server",
-                remedy: "stop the other server, or give this one a folder of its own")
-        }
+        lock = try FolderLock(folder)
         spares = SpareFiles(folder: folder)
         spares.removeLeftovers()
     }
 
-    deinit {
-        spares.stop()
-        // Not by closing alone: a child that is being started has a copy of the descriptor until it runs its program.
-        release()
-        closeFile(folderDescriptor)
-    }
+    deinit { spares.stop() }
 
     /// Lets another store have the folder while this one is still referred to; this one must not be used afterwards.
-    package func release() { _ = flock(folderDescriptor, LOCK_UN) }
+    package func release() { lock.release() }
 
     private func path(_ name: String) -> String {
         precondition(!name.isEmpty && !name.contains("/"), "an object's name is a plain file name")
         return folder + "/" + name
     }
 
-    func syncFolder() throws {
-        if fsync(folderDescriptor) != 0 { throw Posix.error("sync folder", folder) }
-    }
+    func syncFolder() throws { try lock.sync() }
 
     package func create(_ name: String, capacity: Int, purpose: ObjectPurpose) throws -> any WritableObject {
         let path = path(name)
@@ -150,6 +135,20 @@ func openFile(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { ope
 func closeFile(_ descriptor: Int32) { _ = close(descriptor) }
 
 extension Posix {
+    /// Writes all bytes at `offset`. Throws what the system says, of the file at `path`.
+    static func writeAll(
+        _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: String, at offset: Int
+    ) throws {
+        guard let start = bytes.baseAddress else { return }
+        var done = 0
+        while done < bytes.count {
+            let result = pwrite(descriptor, start + done, bytes.count - done, off_t(offset + done))
+            if result < 0, errno == EINTR { continue }
+            guard result > 0 else { throw Posix.error("write \(bytes.count) bytes at \(offset) to", path) }
+            done += result
+        }
+    }
+
     /// Makes a file, or a folder's list of names, durable.
     static func syncFile(_ path: String) throws {
         let descriptor = openFile(path, O_RDONLY | O_CLOEXEC)

@@ -70,18 +70,9 @@ final class LocalFile: WritableObject {
             done += result
             // A short direct write may end anywhere; its rest goes through the page cache.
             if done < bytes.count, target == direct {
-                return try write(rest: UnsafeRawBufferPointer(rebasing: bytes[done...]), at: offset + done)
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+                return try Posix.writeAll(rest, to: descriptor, path, at: offset + done)
             }
-        }
-    }
-
-    private func write(rest bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-        var done = 0
-        while done < bytes.count {
-            let result = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-            if result < 0, errno == EINTR { continue }
-            guard result > 0 else { throw Posix.error("write \(bytes.count) bytes at \(offset) to", path) }
-            done += result
         }
     }
 

@@ -196,15 +196,7 @@ enum FileShare {
         defer { closeFile(file) }
         var size = 0
         while let bytes = try next() {
-            var done = 0
-            while done < bytes.count {
-                let result = bytes.withUnsafeBytes {
-                    pwrite(file, $0.baseAddress! + done, bytes.count - done, off_t(size + done))
-                }
-                if result < 0, errno == EINTR { continue }
-                guard result > 0 else { throw Posix.error("write to", path) }
-                done += result
-            }
+            try bytes.withUnsafeBytes { try Posix.writeAll($0, to: file, path, at: size) }
             size += bytes.count
         }
         if fsync(file) != 0 { throw Posix.error("sync", path) }

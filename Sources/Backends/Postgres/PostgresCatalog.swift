@@ -21,6 +21,8 @@
         /// Any number that no other user of the database takes: the letters of the name.
         static let serverLock: Int64 = 0x73_7069_6c65
 
+        private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
         let address: PostgresAddress
         private let readers: PostgresPool
         private let writer: PostgresPool
@@ -49,8 +51,9 @@
         private static func take(_ connection: PostgresConnection, _ epoch: Int64?) throws {
             // A server that died a moment ago has it until the database notices.
             try connection.execute("SET lock_timeout TO '3s'")
-            do { try connection.execute("SELECT pg_advisory_lock(\(serverLock))") } catch {
-                guard connection.isAlive else { throw error }
+            do {
+                try connection.execute("SELECT pg_advisory_lock(\(serverLock))")
+            } catch let error as SpileError where error.code == PostgresErrors.lockIsTaken {
                 throw SpileError(
                     epoch == nil ? .failedPrecondition : .unavailable,
                     "catalog \(connection.place) is in use by another server",
@@ -84,7 +87,7 @@
 
         package func read<Result>(_ body: (any CatalogReader) throws -> Result) throws -> Result {
             try readers.with { connection in
-                try Self.transaction(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body)
+                try Self.transaction(connection, Self.beginReading, body)
             }
         }
 
@@ -130,9 +133,7 @@
             let copy = try SQLiteCatalog(path: path)
             do {
                 try readers.with { connection in
-                    try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    defer { try? connection.execute("ROLLBACK") }
-                    try copy.fill(from: PostgresTransaction(connection))
+                    try Self.transaction(connection, Self.beginReading) { try copy.fill(from: $0.connection) }
                 }
                 try copy.close()
             } catch {

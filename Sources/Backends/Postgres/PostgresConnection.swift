@@ -6,30 +6,16 @@
 
     /// A row of an answer, copied out of it.
     struct PostgresRow: SQLRow {
-        let columns: PostgresColumns
         let values: [DatabaseValue]
 
         subscript<Value: SQLValue>(_ index: Int) -> Value {
             guard let value = Value.fromDatabaseValue(values[index]) else {
-                preconditionFailure("BUG: column \(columns.names[index]) is \(values[index]), not a \(Value.self)")
+                preconditionFailure("BUG: column \(index) is \(values[index]), not a \(Value.self)")
             }
             return value
         }
 
-        subscript<Value: SQLValue>(_ name: String) -> Value { self[columns.place(of: name)] }
         func value(at index: Int) -> DatabaseValue { values[index] }
-    }
-
-    /// The names of an answer's columns.
-    struct PostgresColumns {
-        let names: [String]
-
-        func place(of name: String) -> Int {
-            guard let index = names.firstIndex(of: name) else {
-                preconditionFailure("BUG: there is no column \(name), only \(names.joined(separator: ", "))")
-            }
-            return index
-        }
     }
 
     /// One connection to the server. Calls block.
@@ -40,8 +26,8 @@
     /// in binary form, so that the server finds the types by itself and nothing is escaped.
     final class PostgresConnection: @unchecked Sendable {
         private let handle: OpaquePointer
-        /// Numbers of prepared statements by their text, question marks and all.
-        private var prepared: [String: Int] = [:]
+        /// Names of prepared statements by their text, question marks and all.
+        private var prepared: [String: String] = [:]
         /// Where the server is, for messages; without the password.
         let place: String
 
@@ -99,21 +85,21 @@
             }
             defer { PQclear(answer) }
             try check(answer, sql)
-            return try body(PostgresAnswer(answer))
+            return try body(PostgresAnswer(answer: answer))
         }
 
         private func statement(_ sql: String) throws -> String {
-            if let number = prepared[sql] { return "s\(number)" }
+            if let known = prepared[sql] { return known }
             if prepared.count >= Self.mostPrepared {
                 try execute("DEALLOCATE ALL")
                 prepared = [:]
             }
-            let number = prepared.count
-            let answer = PQprepare(handle, "s\(number)", Self.numbered(sql), 0, nil)
+            let name = "s\(prepared.count)"
+            let answer = PQprepare(handle, name, Self.numbered(sql), 0, nil)
             defer { PQclear(answer) }
             try check(answer, sql)
-            prepared[sql] = number
-            return "s\(number)"
+            prepared[sql] = name
+            return name
         }
 
         /// `?` as `$1`, `$2`, and so on: no text of ours has a question mark in quotes.
@@ -141,22 +127,14 @@
 
     /// What a statement gave. Valid while the closure runs that got it.
     struct PostgresAnswer {
-        private let answer: OpaquePointer?
-        private let columns: PostgresColumns
-
-        init(_ answer: OpaquePointer?) {
-            self.answer = answer
-            columns = PostgresColumns(names: (0..<PQnfields(answer)).map { String(cString: PQfname(answer, $0)) })
-        }
+        let answer: OpaquePointer?
 
         var count: Int { Int(PQntuples(answer)) }
         /// How many rows a change has changed.
         var changed: Int { Int(String(cString: PQcmdTuples(answer))) ?? 0 }
 
         func row(_ index: Int) throws -> PostgresRow {
-            PostgresRow(
-                columns: columns,
-                values: try (0..<Int32(columns.names.count)).map { try value(Int32(index), $0) })
+            PostgresRow(values: try (0..<PQnfields(answer)).map { try value(Int32(index), $0) })
         }
 
         private func value(_ row: Int32, _ column: Int32) throws -> DatabaseValue {
@@ -171,7 +149,7 @@
             case 701: return Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))).databaseValue
             case 17: return Data(bytes).databaseValue
             case 19, 25, 1042, 1043: return String(decoding: bytes, as: UTF8.self).databaseValue
-            case let type: throw SpileError.bug("column \(columns.names[Int(column)]) is of type \(type)")
+            case let type: throw SpileError.bug("column \(column) is of type \(type)")
             }
         }
     }

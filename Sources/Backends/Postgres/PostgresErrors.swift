@@ -5,6 +5,9 @@
 
     /// Turns the server's errors into ours, by their SQLSTATE.
     enum PostgresErrors {
+        /// Of a wait for a lock that was over before that was free.
+        static let lockIsTaken = SpileError.Code.aborted
+
         static func translated(
             _ answer: OpaquePointer?, _ connection: OpaquePointer, place: String, sql: String
         ) -> SpileError {
@@ -22,8 +25,8 @@
                 SpileError(.unavailable, text, remedy: "let the database accept more connections (max_connections)")
             case ("53", _): SpileError(.resourceExhausted, text, remedy: "make room for the database, then retry")
             case ("28", _): SpileError(.permissionDenied, text, remedy: "check user and password")
-            case ("25", "25006"):
-                SpileError(.unavailable, text, remedy: "name the primary server, not a standby", cause: nil)
+            case ("25", "25006"): SpileError(.unavailable, text, remedy: "name the primary server, not a standby")
+            case ("55", "55P03"): SpileError(lockIsTaken, text)
             // Serialization failures, shutdowns, lost connections: the transaction is gone, another one may do.
             default: SpileError(.unavailable, text, remedy: "retry; see the database's log")
             }

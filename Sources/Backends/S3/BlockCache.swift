@@ -125,18 +125,11 @@ package final class BlockCache: Sendable {
         let descriptor = openFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         defer { closeFile(descriptor) }
-        return header.withUnsafeBytes({ Self.writeAll($0, to: descriptor, at: 0) })
-            && Self.writeAll(bytes, to: descriptor, at: header.count)
-    }
-
-    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int) -> Bool {
-        var done = 0
-        while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let result = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-            if result < 0, errno == EINTR { continue }
-            guard result > 0 else { return false }
-            done += result
+        do {
+            try header.withUnsafeBytes { try Posix.writeAll($0, to: descriptor, path, at: 0) }
+            try Posix.writeAll(bytes, to: descriptor, path, at: header.count)
+        } catch {
+            return false
         }
         return true
     }

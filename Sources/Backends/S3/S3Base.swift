@@ -119,7 +119,7 @@ final class S3Base: Sendable {
     /// What one content is called in the cache.
     func cacheName(_ key: String, _ etag: String) -> String {
         let text = "\(service.address(of: key))\n\(etag)"
-        return String(S3Coding.hex(SHA256.hash(data: Data(text.utf8))).prefix(32))
+        return String(Hex.encode(SHA256.hash(data: Data(text.utf8))).prefix(32))
     }
 
     /// Keeps the blocks of an object that has just been written, which is mostly read soon.
@@ -142,33 +142,5 @@ final class LockStripes: Sendable {
         lock.lock()
         defer { lock.unlock() }
         return try body()
-    }
-}
-
-/// Holds a folder for this process as long as it lives.
-final class FolderLock: Sendable {
-    private let descriptor: Int32
-
-    /// Makes the folder if it is missing. Throws `failedPrecondition` if another process has it.
-    init(_ folder: String) throws {
-        try Self.make(folder)
-        descriptor = openFile(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Posix.error("open folder", folder) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            closeFile(descriptor)
-            throw SpileError(
-                .failedPrecondition, "the folder \(folder) is in use by another server",
-                remedy: "stop the other server, or give this one a folder of its own")
-        }
-    }
-
-    static func make(_ folder: String) throws {
-        if mkdir(folder, 0o700) != 0, errno != EEXIST { throw Posix.error("make folder", folder) }
-    }
-
-    deinit {
-        // Not by closing alone: a child that is being started has a copy of the descriptor until it runs its program.
-        _ = flock(descriptor, LOCK_UN)
-        closeFile(descriptor)
     }
 }

@@ -108,10 +108,4 @@ enum S3Coding {
     private static func component(_ text: String) -> String {
         PercentCoding.encoded(text.utf8, keeping: isUnreserved)
     }
-
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        var text = ""
-        for byte in bytes { text += (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-        return text
-    }
 }

@@ -24,7 +24,7 @@ struct S3Cleaning {
     /// has none.
     private func abortForgotten(before limit: Instant) throws {
         // Of the same form as what the store writes: the first 19 characters, `2013-05-24T00:00:00`, compare as times.
-        let last = Self.text(of: limit)
+        let last = SpecTimestamp.formatSeconds(limit).prefix(19)
         let pending: [S3PendingUpload]
         do {
             pending = try base.service.uploads(prefix: base.options.prefix)
@@ -34,11 +34,5 @@ struct S3Cleaning {
         for upload in pending where !upload.begun.isEmpty && upload.begun.prefix(19) < last {
             try base.service.abort(upload.upload)
         }
-    }
-
-    private static func text(of instant: Instant) -> String {
-        let plain = Array(S3Signer.text(of: instant))
-        func part(_ range: Range<Int>) -> String { String(plain[range]) }
-        return "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))"
     }
 }

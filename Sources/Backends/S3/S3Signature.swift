@@ -35,7 +35,7 @@ struct S3Signer: Sendable {
         for request: S3Request, host: String, path: String, query: String, at now: Instant
     ) -> [S3Request.Item] {
         let time = Self.text(of: now)
-        let bodyHash = S3Coding.hex(Self.hash(request.body))
+        let bodyHash = Hex.encode(Self.hash(request.body))
         var signed = request.headers
         signed.append(S3Request.Item(name: "host", value: host))
         signed.append(S3Request.Item(name: "x-amz-content-sha256", value: bodyHash))
@@ -50,8 +50,8 @@ struct S3Signer: Sendable {
         let canonical = [request.method, path, query, lines, names, bodyHash].joined(separator: "\n")
         let day = String(time.prefix(8))
         let scope = "\(day)/\(region)/s3/aws4_request"
-        let text = "AWS4-HMAC-SHA256\n\(time)\n\(scope)\n\(S3Coding.hex(SHA256.hash(data: Data(canonical.utf8))))"
-        let signature = S3Coding.hex(Self.code(text, key: key(day: day)))
+        let text = "AWS4-HMAC-SHA256\n\(time)\n\(scope)\n\(Hex.encode(SHA256.hash(data: Data(canonical.utf8))))"
+        let signature = Hex.encode(Self.code(text, key: key(day: day)))
         let credential = "\(credentials.accessKey)/\(scope)"
         let authorization =
             "AWS4-HMAC-SHA256 Credential=\(credential),SignedHeaders=\(names),Signature=\(signature)"
@@ -79,28 +79,6 @@ struct S3Signer: Sendable {
 
     /// `20130524T000000Z`.
     static func text(of instant: Instant) -> String {
-        let seconds = instant.seconds
-        let day = Int(seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
-        let second = Int(seconds) - day * 86_400
-        let date = civilDate(day: day)
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return padded(date.year, 4) + padded(date.month, 2) + padded(date.day, 2) + "T"
-            + padded(second / 3600, 2) + padded(second / 60 % 60, 2) + padded(second % 60, 2) + "Z"
-    }
-
-    /// The date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day ends them.
-    private static func civilDate(day: Int) -> (year: Int, month: Int, day: Int) {
-        let daysOfEra = 146_097
-        let shifted = day + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - (daysOfEra - 1)) / daysOfEra
-        let dayOfEra = shifted - era * daysOfEra
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+        SpecTimestamp.formatSeconds(instant).filter { $0 != "-" && $0 != ":" }
     }
 }

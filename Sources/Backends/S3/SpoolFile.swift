@@ -30,14 +30,7 @@ final class SpoolFile: Sendable {
 
     /// Writes all bytes or throws `resourceExhausted` (the disk is full) or `dataLoss`.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-        guard let start = bytes.baseAddress else { return }
-        var done = 0
-        while done < bytes.count {
-            let result = pwrite(descriptor, start + done, bytes.count - done, off_t(offset + done))
-            if result < 0, errno == EINTR { continue }
-            guard result > 0 else { throw Posix.error("write \(bytes.count) bytes at \(offset) to", path) }
-            done += result
-        }
+        try Posix.writeAll(bytes, to: descriptor, path, at: offset)
     }
 
     func write(_ buffer: ByteBuffer, at offset: Int) throws {

@@ -8,11 +8,10 @@ typealias SQLValue = DatabaseValueConvertible & StatementColumnConvertible
 /// The values of a statement's question marks, in their order; nil is NULL.
 typealias SQLArguments = [(any DatabaseValueConvertible)?]
 
-/// A row that was read. An optional is nil for NULL. A look-up by place is cheaper than one by name. What is not there,
-/// or of another kind than is asked for, is a mistake in the program.
+/// A row that was read, its columns by their places. An optional is nil for NULL. What is not there, or of another kind
+/// than is asked for, is a mistake in the program.
 protocol SQLRow {
     subscript<Value: SQLValue>(_ index: Int) -> Value { get }
-    subscript<Value: SQLValue>(_ name: String) -> Value { get }
     /// Of whatever kind it is.
     func value(at index: Int) -> DatabaseValue
 }
@@ -62,6 +61,9 @@ struct SQLWords: Sendable {
     /// A join whose left side is read first.
     var orderedJoin: String
 
-    /// So many question marks, in a row.
-    static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
+    /// So many question marks, in a row. Nothing is in a list of NULL, nor in one of none, which PostgreSQL does not
+    /// take.
+    static func marks(_ count: Int) -> String {
+        count == 0 ? "NULL" : Array(repeating: "?", count: count).joined(separator: ", ")
+    }
 }

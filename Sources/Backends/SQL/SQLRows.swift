@@ -1,28 +1,24 @@
 import Core
 import Foundation
 
-/// Column values to records and back.
+/// Column values to records and back. Columns are read by their places: a look-up by name costs more than the value.
 enum SQLRows {
+    static let projectColumns = "id, name, description, created_at, created_by, metadata"
+
     static func project(_ row: some SQLRow) throws -> ProjectRecord {
         ProjectRecord(
-            id: row["id"], key: ProjectKey(row["name"]), description: row["description"],
-            createdAt: Instant(nanoseconds: row["created_at"]), createdBy: row["created_by"],
-            metadata: try Metadata.decode(row["metadata"]))
+            id: row[0], key: ProjectKey(row[1]), description: row[2], createdAt: Instant(nanoseconds: row[3]),
+            createdBy: row[4], metadata: try Metadata.decode(row[5]))
     }
 
-    static func repoKey(_ row: some SQLRow) throws -> RepoKey {
-        let type: String = row["type"]
-        guard let known = RepoType(rawValue: type) else { throw SpileError.bug("repo type \(type) in the catalog") }
-        return RepoKey(project: ProjectKey(row["project"]), name: row["name"], type: known)
-    }
+    /// Begin as ``owner(_:)`` wants it.
+    static let repoColumns = "project, name, type, id, description, created_at, metadata"
 
     static func repo(_ row: some SQLRow) throws -> RepoRecord {
         RepoRecord(
-            id: row["id"], key: try repoKey(row), description: row["description"],
-            createdAt: Instant(nanoseconds: row["created_at"]), metadata: try Metadata.decode(row["metadata"]))
+            id: row[3], key: try owner(row), description: row[4], createdAt: Instant(nanoseconds: row[5]),
+            metadata: try Metadata.decode(row[6]))
     }
-
-    // Branches and commits are read on every write: by position, because a look-up by name costs more than the value.
 
     /// How many columns of the owning repo stand before a branch's or commit's own: project, name, type.
     static let ownerColumns = 3
@@ -138,14 +134,13 @@ enum SQLRows {
         }
     }
 
+    static let transactionColumns = "id, started_at, requests, responses, owner"
+
     static func transaction(_ row: some SQLRow) throws -> TransactionRecord {
         TransactionRecord(
-            id: try commitID(row["id"]), startedAt: Instant(nanoseconds: row["started_at"]),
-            requests: Array(row["requests"] as Data), responses: Array(row["responses"] as Data),
-            owner: row["owner"])
+            id: try commitID(row[0]), startedAt: Instant(nanoseconds: row[1]), requests: Array(row[2] as Data),
+            responses: Array(row[3] as Data), owner: row[4])
     }
-
-    // Pipelines and launches are read for every job, likewise by position.
 
     static let pipelineColumns = """
         project, name, version, spec_commit, kind, state, reason, stopped, parallelism, salt, user_spec,

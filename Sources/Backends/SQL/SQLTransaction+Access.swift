@@ -15,8 +15,8 @@ extension SQLTransaction {
 
     private static func token(_ row: some SQLRow) throws -> TokenRecord {
         TokenRecord(
-            hash: Digest(Array(row["hash"] as Data)), subject: try Subject(row["subject"]),
-            expiresAt: (row["expires_at"] as Int64?).map(Instant.init(nanoseconds:)))
+            hash: Digest(Array(row[0] as Data)), subject: try Subject(row[1]),
+            expiresAt: (row[2] as Int64?).map(Instant.init(nanoseconds:)))
     }
 
     func roleBinding(_ resource: AccessResource) throws -> RoleBinding? {
@@ -26,7 +26,7 @@ extension SQLTransaction {
         return RoleBinding(
             Dictionary(
                 uniqueKeysWithValues: try entries.map {
-                    (try Subject($0["subject"]), Set(try Self.roles($0["roles"])))
+                    (try Subject($0[0]), Set(try Self.roles($0[1])))
                 }))
     }
 
@@ -36,7 +36,7 @@ extension SQLTransaction {
             let entry = try row(
                 "SELECT roles FROM role_entries WHERE kind = ? AND name = ? AND subject = ?",
                 Self.key(resource) + [subject.description])
-            if let entry { roles.formUnion(try Self.roles(entry["roles"])) }
+            if let entry { roles.formUnion(try Self.roles(entry[0])) }
         }
         return try roles.isEmpty && !hasBinding(resource) ? nil : roles
     }
@@ -54,18 +54,20 @@ extension SQLTransaction {
     }
 
     func memberships(of member: Subject) throws -> [MembershipRecord] {
-        try rows("SELECT * FROM group_members WHERE member = ? ORDER BY team", [member.description])
-            .map(Self.membership)
+        try memberships("WHERE member = ? ORDER BY team", [member.description])
     }
 
     func memberships(in group: Subject?) throws -> [MembershipRecord] {
-        guard let group else { return try rows("SELECT * FROM group_members ORDER BY member").map(Self.membership) }
-        return try rows("SELECT * FROM group_members WHERE team = ? ORDER BY member", [group.description])
-            .map(Self.membership)
+        guard let group else { return try memberships("ORDER BY member", []) }
+        return try memberships("WHERE team = ? ORDER BY member", [group.description])
+    }
+
+    private func memberships(_ which: String, _ arguments: SQLArguments) throws -> [MembershipRecord] {
+        try rows("SELECT member, spelling FROM group_members \(which)", arguments).map(Self.membership)
     }
 
     private static func membership(_ row: some SQLRow) throws -> MembershipRecord {
-        try MembershipRecord(try Subject(row["member"]), in: row["spelling"])
+        try MembershipRecord(try Subject(row[0]), in: row[1])
     }
 }
 

@@ -71,8 +71,6 @@ extension SQLTransaction {
 }
 
 extension SQLRows {
-    // Read for every commit that makes one: by position.
-
     static let jobColumns = """
         number, project, pipeline, id, version, "commit", created_at, state, reason, started_at, finished_at, total,
         processed, skipped, failed, recovered, restarts, download_seconds, process_seconds, upload_seconds,

@@ -20,24 +20,24 @@ struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
     }
 
     func setting(_ name: String) throws -> String? {
-        try row("SELECT value FROM settings WHERE name = ?", [name])?["value"]
+        try row("SELECT value FROM settings WHERE name = ?", [name])?[0]
     }
 
     // MARK: Projects and repos
 
     func projects() throws -> [ProjectRecord] {
-        try rows("SELECT * FROM projects ORDER BY id").map(SQLRows.project)
+        try rows("SELECT \(SQLRows.projectColumns) FROM projects ORDER BY id").map(SQLRows.project)
     }
 
     func project(_ key: ProjectKey) throws -> ProjectRecord? {
-        try row("SELECT * FROM projects WHERE name = ?", [key.name]).map(SQLRows.project)
+        try row("SELECT \(SQLRows.projectColumns) FROM projects WHERE name = ?", [key.name]).map(SQLRows.project)
     }
 
     func repos(in projects: [ProjectKey]?, type: RepoType?) throws -> [RepoRecord] {
         var conditions: [String] = []
         var arguments: SQLArguments = []
         if let projects {
-            conditions.append("project IN (\(Self.marks(projects.count)))")
+            conditions.append("project IN (\(SQLWords.marks(projects.count)))")
             arguments += projects.map(\.name) as SQLArguments
         }
         if let type {
@@ -45,18 +45,20 @@ struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
             arguments += [type.rawValue]
         }
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-        return try rows("SELECT * FROM repos\(filter) ORDER BY project, name, type", arguments).map(SQLRows.repo)
+        return try rows(
+            "SELECT \(SQLRows.repoColumns) FROM repos\(filter) ORDER BY project, name, type", arguments
+        ).map(SQLRows.repo)
     }
 
     func repo(_ key: RepoKey) throws -> RepoRecord? {
         try row(
-            "SELECT * FROM repos WHERE project = ? AND name = ? AND type = ?",
+            "SELECT \(SQLRows.repoColumns) FROM repos WHERE project = ? AND name = ? AND type = ?",
             [key.project.name, key.name, key.type.rawValue]
         ).map(SQLRows.repo)
     }
 
     func repo(id: Int64) throws -> RepoRecord? {
-        try row("SELECT * FROM repos WHERE id = ?", [id]).map(SQLRows.repo)
+        try row("SELECT \(SQLRows.repoColumns) FROM repos WHERE id = ?", [id]).map(SQLRows.repo)
     }
 
     // MARK: Branches
@@ -142,7 +144,7 @@ struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
             ORDER BY sequence DESC LIMIT ?
             """
         let bound: Int64 = cursor ?? Int64.max
-        return try rows(sql, [bound, limit]).map { (try SQLRows.commitID($0["id"]), $0["sequence"]) }
+        return try rows(sql, [bound, limit]).map { (try SQLRows.commitID($0[0]), $0[1]) }
     }
 
     func name(of sequence: Int64) throws -> CommitName? {
@@ -217,17 +219,19 @@ struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
     // MARK: Transactions
 
     func transactions() throws -> [TransactionRecord] {
-        try rows("SELECT * FROM transactions ORDER BY started_at DESC, rowid DESC").map(SQLRows.transaction)
+        try rows("SELECT \(SQLRows.transactionColumns) FROM transactions ORDER BY started_at DESC, rowid DESC")
+            .map(SQLRows.transaction)
     }
 
     func transaction(_ id: CommitID) throws -> TransactionRecord? {
-        try row("SELECT * FROM transactions WHERE id = ?", [SQLRows.blob(id)]).map(SQLRows.transaction)
+        try row("SELECT \(SQLRows.transactionColumns) FROM transactions WHERE id = ?", [SQLRows.blob(id)])
+            .map(SQLRows.transaction)
     }
 
     // MARK: Pipelines
 
     func pipelines(in projects: [ProjectKey]?) throws -> [PipelineRecord] {
-        let filter = projects.map { " AND project IN (\(Self.marks($0.count)))" } ?? ""
+        let filter = projects.map { " AND project IN (\(SQLWords.marks($0.count)))" } ?? ""
         return try rows(
             "SELECT \(SQLRows.pipelineColumns) FROM pipelines WHERE \(SQLRows.inForce)\(filter) ORDER BY project, name",
             (projects ?? []).map(\.name) as SQLArguments
@@ -285,10 +289,5 @@ struct SQLTransaction<Connection: SQLConnection>: CatalogReader {
             "SELECT \(SQLRows.launchColumns) FROM launches WHERE token_hash = ?",
             [SQLRows.blob(tokenHash)]
         ).map(SQLRows.launch)
-    }
-
-    private static func marks(_ count: Int) -> String {
-        // Nothing is like NULL: an empty list is not written the same everywhere.
-        count == 0 ? "NULL" : SQLWords.marks(count)
     }
 }

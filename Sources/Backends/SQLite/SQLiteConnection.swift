@@ -6,7 +6,6 @@ struct SQLiteRow: SQLRow {
     let row: Row
 
     subscript<Value: SQLValue>(_ index: Int) -> Value { row[index] }
-    subscript<Value: SQLValue>(_ name: String) -> Value { row[name] }
     func value(at index: Int) -> DatabaseValue { row[index] }
 }
 
