@@ -135,9 +135,10 @@ let package = Package(
         .testTarget(
             name: "BackendsTests",
             dependencies: [
-                "Backends", "CSpawn", "Simulation", "Storage", "Core",
+                "Backends", "CSpawn", "Simulation", "Versioning", "Storage", "Core",
                 // The S3 store of the tests checks signatures itself.
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),

@@ -14,12 +14,9 @@ final class Assembly: Sendable {
     let history: History
     let logger: Logger
     let launcher: any Launcher
-    let supervisor: Supervisor
-    let transforms: TransformScheduler
-    let jobWatch: JobWatch
+    let leadership: any Leadership
+    let leading = Leading()
     let logs: LogStore
-    let triggers: TriggerTimer
-    let ticker: CronTicker
     let urls: URLFetcher
     let phase = ServerPhase()
     private let watch: SpoutWatch
@@ -33,8 +30,8 @@ final class Assembly: Sendable {
     let httpPlace: HTTPPlace?
     private let clusterID: String
     private let toolFolder: String
-    private let segments: String
-    private let secretsKey: String
+    private let places: StorePlaces
+    private let folders: (inputs: String, datums: String)
     private let secrets: Secrets
     private let sealer: KeyedSealer
 
@@ -48,55 +45,52 @@ final class Assembly: Sendable {
             folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
         let clock = SystemClock()
         let randomness = SystemRandomness()
-        let catalog = try options.catalog.open(with: folder) { CommitID(randomness).description }
-        let store = try Store(objects: try LocalDisk(folder: folder.segments))
+        let catalog = try options.catalog.open(with: folder, store: options.store) { CommitID(randomness).description }
+        places = try options.store.open(with: catalog, folder, clock: clock, randomness: randomness)
+        let store = try Store(objects: places.objects, options: places.options)
         started = clock.now()
         watch = SpoutWatch(clock: clock)
         clusterID = try Self.identity(of: catalog, randomness)
         contentKey = try ContentURLs.key(of: catalog, randomness)
         httpPlace = options.http == .off ? nil : HTTPPlace()
-        let history = try History(
+        history = try History(
             catalog: catalog, store: store, clock: clock, randomness: randomness, logger: logger, observer: watch)
-        let logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
-        secretsKey = folder.secretsKey
-        sealer = KeyedSealer(file: LocalKeyFile(secretsKey), randomness: randomness)
-        let secrets = Secrets(history: history, sealer: sealer)
-        let launcher = try options.launchers.make(
+        logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
+        sealer = KeyedSealer(file: places.key, randomness: randomness)
+        secrets = Secrets(history: history, sealer: sealer)
+        launcher = try options.launchers.make(
             processes: folder.launches, containers: folder.containers,
             host: options.tls == nil ? options.host : "127.0.0.1", serviceHost: options.serviceHost, logger: logger)
+        leadership = catalog.peers ?? SoleLeadership()
+        folders = (folder.inputs, folder.datums)
+        try ToolFolder.install(in: folder.programs)
+        toolFolder = folder.programs
+        let leading = leading
+        pipelines = PipelineManager(history: history) { leading.changed($0) }
+    }
+
+    /// What runs code from now on, while this server leads.
+    func makeRunningCode() -> RunningCode {
+        let sleep: @Sendable (Double) async throws -> Void = { try await Task.sleep(for: .seconds($0)) }
+        let (history, randomness) = (history, SystemRandomness())
         let world = Supervisor.World(
-            clock: clock, randomness: randomness, sha256: Hashing.sha256,
-            sleep: { try await Task.sleep(for: .seconds($0)) })
+            clock: SystemClock(), randomness: randomness, sha256: Hashing.sha256, sleep: sleep)
         let supervisor = Supervisor(
             ledger: HistoryLedger(history: history), launcher: launcher, ports: TCPRelays(host: options.serviceHost),
             logs: logs, options: Supervisor.Options(grace: options.grace), world: world, secrets: secrets,
-            inputs: HistoryInputs(history: history, root: folder.inputs, randomness: randomness), watch: watch,
+            inputs: HistoryInputs(history: history, root: folders.inputs, randomness: randomness), watch: watch,
             logger: logger)
-        let ticker = CronTicker(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
-        self.ticker = ticker
+        let ticker = CronTicker(history: history, sleep: sleep, logger: logger)
         let transforms = TransformScheduler(
             TransformContext(
-                history: history, launcher: launcher, logs: logs, secrets: secrets, root: folder.datums, world: world,
+                history: history, launcher: launcher, logs: logs, secrets: secrets, root: folders.datums, world: world,
                 progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
                 reported: { ticker.changed($0) }, logger: logger))
-        try ToolFolder.install(in: folder.programs)
-        toolFolder = folder.programs
-        triggers = TriggerTimer(history: history, sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
-        segments = folder.segments
-        self.history = history
-        self.logs = logs
-        self.supervisor = supervisor
-        self.secrets = secrets
-        self.launcher = launcher
-        self.transforms = transforms
-        pipelines = PipelineManager(history: history) {
-            supervisor.changed($0)
-            transforms.changed($0)
-            ticker.changed($0)
-        }
-        jobWatch = JobWatch(
-            history: history, changed: { supervisor.changed($0) },
-            sleep: { try await Task.sleep(for: .seconds($0)) }, logger: logger)
+        return RunningCode(
+            history: history, launcher: launcher, supervisor: supervisor, transforms: transforms,
+            jobWatch: JobWatch(
+                history: history, changed: { supervisor.changed($0) }, sleep: sleep, logger: logger),
+            triggers: TriggerTimer(history: history, sleep: sleep, logger: logger), ticker: ticker)
     }
 
     /// Where running code finds this server once it listens on `port`.
@@ -111,8 +105,12 @@ final class Assembly: Sendable {
     private static func identity(of catalog: any Catalog, _ randomness: some Randomness) throws -> String {
         if let known = try catalog.read({ try $0.setting("cluster_id") }) { return known }
         let fresh = CommitID(randomness).description
-        try catalog.write { try $0.setSetting("cluster_id", to: fresh) }
-        return fresh
+        return try catalog.write { writer in
+            // Another server may have been faster.
+            if let known = try writer.setting("cluster_id") { return known }
+            try writer.setSetting("cluster_id", to: fresh)
+            return fresh
+        }
     }
 
     /// Turns authentication on where the server was given a root token, or sees to it that this is the one. To be
@@ -145,7 +143,9 @@ final class Assembly: Sendable {
         LogsService(manager: pipelines, logs: logs, history: history, clock: SystemClock()).register(in: &routes)
         LineageService(history: history).register(in: &routes)
         MetadataService(history: history).register(in: &routes)
-        MaintenanceService(history: history, segments: segments, secretsKey: secretsKey).register(in: &routes)
+        MaintenanceService(
+            history: history, segments: places.segments, secretsKey: places.key.path, store: options.store.shown
+        ).register(in: &routes)
         let messages = SealedMessages(history: history, sealer: sealer)
         AuthService(history: history, messages: messages, isRootTokenGiven: options.rootToken != nil)
             .register(in: &routes)

@@ -25,10 +25,14 @@ package enum CatalogPlace: Sendable, Equatable {
     }
 
     /// Opens the catalog that belongs to a data folder. The first time the two are bound to each other by an id that
-    /// both keep: a store is nothing without its own catalog, and would be cleared as garbage beside another.
+    /// both keep: a store is nothing without its own catalog, and would be cleared as garbage beside another. With a
+    /// store in a bucket nothing of worth is in the folder, and the catalog is bound to the bucket
+    /// (``StorePlace/open(with:_:clock:randomness:)``); then several servers may have a catalog in PostgreSQL.
     ///
     /// Throws `failedPrecondition` where they do not belong together, or where another server has the catalog.
-    func open(with folder: borrowing DataFolder, fresh id: () -> String) throws -> any Catalog {
+    func open(
+        with folder: borrowing DataFolder, store: StorePlace, fresh id: () -> String
+    ) throws -> any Catalog {
         let bond = CatalogBond(folder: folder.path)
         switch self {
         case .folder:
@@ -45,15 +49,22 @@ package enum CatalogPlace: Sendable, Equatable {
                     .failedPrecondition, "data folder \(folder.path) has a catalog of its own",
                     remedy: "leave --catalog out, or name an empty folder with --data")
             }
-            return try Self.openPostgres(address, bond, fresh: id)
+            if store != .folder, let known = try bond.read() {
+                throw SpileError(
+                    .failedPrecondition,
+                    "data folder \(folder.path) has a store of its own, with its catalog at \(known.place)",
+                    remedy: "leave --store out, or name an empty folder with --data")
+            }
+            return try Self.openPostgres(address, store == .folder ? bond : nil, fresh: id)
         }
     }
 
     #if PostgreSQL
         private static func openPostgres(
-            _ text: String, _ bond: CatalogBond, fresh id: () -> String
+            _ text: String, _ bond: CatalogBond?, fresh id: () -> String
         ) throws -> any Catalog {
             let address = PostgresAddress(text)
+            guard let bond else { return try PostgresCatalog(address, use: .shared) }
             let catalog = try PostgresCatalog(address)
             do {
                 try bind(catalog, at: address.shown, bond, fresh: id)
@@ -65,7 +76,7 @@ package enum CatalogPlace: Sendable, Equatable {
         }
     #else
         private static func openPostgres(
-            _ text: String, _ bond: CatalogBond, fresh id: () -> String
+            _ text: String, _ bond: CatalogBond?, fresh id: () -> String
         ) throws -> any Catalog {
             throw SpileError(
                 .unimplemented, "this build of the server has no PostgreSQL in it",

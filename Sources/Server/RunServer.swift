@@ -4,6 +4,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import Logging
+import Pipelines
 import ServiceLifecycle
 
 /// Runs a server until SIGTERM or SIGINT, then drains it: calls under way are finished (those that never end by
@@ -30,12 +31,10 @@ package func runServer(_ options: ServerOptions) async throws {
             service: CallService(
                 assembly: assembly, executor: executor, transport: transport, peers: peers, options: options)),
         .init(
-            service: SpoutService(
-                assembly: assembly, executor: executor, transport: peers ?? transport, grace: options.grace),
+            service: CodeService(
+                assembly: assembly, executor: executor, transport: peers ?? transport, options: options,
+                logger: logger),
             successTerminationBehavior: .ignore),
-        .init(service: TriggerService(assembly: assembly), successTerminationBehavior: .ignore),
-        .init(
-            service: CronService(assembly: assembly, executor: executor), successTerminationBehavior: .ignore),
         .init(
             service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
             successTerminationBehavior: .ignore),
@@ -116,52 +115,43 @@ private struct CallService: Service {
     }
 }
 
-/// Runs the code of the pipelines while calls are served.
-private struct SpoutService: Service {
+/// Runs the code of the pipelines while calls are served, whenever this server leads.
+private struct CodeService: Service {
     let assembly: Assembly
     let executor: IOExecutor
     let transport: Routes.Transport
-    /// Seconds that what an earlier server left is given to end.
-    let grace: Double
+    let options: ServerOptions
+    let logger: Logger
 
     func run() async throws {
         guard let (_, port) = await transport.reachable() else { return }
-        await withGracefulShutdownHandler {
-            await withDiscardingTaskGroup { group in
-                await assembly.launcher.endLeftovers(grace: grace)
-                group.addTask(executorPreference: executor) { await assembly.jobWatch.run() }
-                // What code reads is laid out on disk.
-                group.addTask(executorPreference: executor) {
-                    await assembly.transforms.run(at: assembly.launchSite(port: port))
-                }
-                await withTaskExecutorPreference(executor) {
-                    await assembly.supervisor.run(at: assembly.launchSite(port: port))
-                }
-                group.cancelAll()
+        let (logger, history) = (logger, assembly.history)
+        history.attend(at: "\(options.host):\(port)") {
+            logger.critical("the other servers have given this one up: it ends, start it anew")
+            raise(SIGTERM)
+        }
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do { try await assembly.leadership.acquire() } catch { return }
+                if history.peers != nil { logger.notice("this server runs the code of pipelines from now on") }
+                await lead(at: assembly.launchSite(port: port))
+                if history.peers != nil { logger.notice("this server runs no code any more") }
             }
-        } onGracefulShutdown: {
-            assembly.supervisor.shutDown()
-            assembly.transforms.shutDown()
         }
     }
-}
 
-/// Moves branches that follow a schedule.
-private struct TriggerService: Service {
-    let assembly: Assembly
-
-    func run() async throws { await cancelWhenGracefulShutdown { await assembly.triggers.run() } }
-}
-
-/// Makes the ticks of cron inputs.
-private struct CronService: Service {
-    let assembly: Assembly
-    let executor: IOExecutor
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withTaskExecutorPreference(executor) { await assembly.ticker.run() }
+    /// Runs code until another server leads, or this one shuts down.
+    private func lead(at site: LaunchSite) async {
+        let code = assembly.makeRunningCode()
+        assembly.leading.begin(code)
+        defer { assembly.leading.end() }
+        // Not cancelled with this task: code has its grace.
+        let running = Task(executorPreference: executor) {
+            await code.run(at: site, grace: options.grace, executor: executor)
         }
+        try? await assembly.leadership.lost()
+        code.shutDown()
+        await running.value
     }
 }
 

@@ -29,15 +29,17 @@ package struct ServerOptions: Sendable {
     package var launchers: LauncherOptions
     /// Turns authentication on, with this as the token of `pach:root`; nil leaves it as it is.
     package var rootToken: String?
-    /// Where projects, commits, pipelines and jobs are kept; the data folder holds all else in either case.
+    /// Where projects, commits, pipelines and jobs are kept.
     package var catalog: CatalogPlace
+    /// Where the bytes of files are kept.
+    package var store: StorePlace
 
     package init(
         dataFolder: String, host: String = "127.0.0.1", port: Int = 30650, http: HTTPListener = .besideCalls,
         logLevel: Logger.Level = .info, logFormat: LogFormat = .text, grace: Double = 10, threads: Int = 16,
         fileURLFolders: [String] = [], garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0",
         launchers: LauncherOptions = LauncherOptions(), tls: TLSPaths? = nil, rootToken: String? = nil,
-        catalog: CatalogPlace = .folder
+        catalog: CatalogPlace = .folder, store: StorePlace = .folder
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -54,6 +56,7 @@ package struct ServerOptions: Sendable {
         self.tls = tls
         self.rootToken = rootToken
         self.catalog = catalog
+        self.store = store
     }
 }
 

@@ -23,14 +23,20 @@ enum SegmentRecovery {
         return start + ending.count
     }
 
-    /// The slots that hold, and where the last one ends; 0 if not even the segment's header holds.
-    static func scan(id: UInt64, reader: any ReadableObject) throws -> (records: [SlotRecord], end: Int) {
+    /// The slots that hold, and where the last one ends; 0 if not even the segment's header holds. An earlier scan's
+    /// `known` slots, which ended at `start`, are not looked at again.
+    static func scan(
+        id: UInt64, reader: any ReadableObject, after known: [SlotRecord] = [], from start: Int = 0
+    ) throws -> (records: [SlotRecord], end: Int) {
         let size = reader.size
-        guard size >= SegmentFormat.headerSize else { return ([], 0) }
-        let header = try [UInt8](reading: SegmentFormat.headerSize) { try reader.readFully(into: $0, at: 0) }
-        guard try header.withUnsafeBytes({ try SegmentFormat.checkHeader($0, id: id) }) else { return ([], 0) }
-        var records: [SlotRecord] = []
-        var end = SegmentFormat.headerSize
+        var records = known
+        var end = start
+        if start == 0 {
+            guard size >= SegmentFormat.headerSize else { return ([], 0) }
+            let header = try [UInt8](reading: SegmentFormat.headerSize) { try reader.readFully(into: $0, at: 0) }
+            guard try header.withUnsafeBytes({ try SegmentFormat.checkHeader($0, id: id) }) else { return ([], 0) }
+            end = SegmentFormat.headerSize
+        }
         while end + SegmentFormat.slotHeaderSize <= size {
             let bytes = try [UInt8](reading: SegmentFormat.slotHeaderSize) { try reader.readFully(into: $0, at: end) }
             let found = bytes.withUnsafeBytes { SegmentFormat.readSlotHeader($0, segment: id, at: end) }

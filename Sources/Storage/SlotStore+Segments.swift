@@ -46,6 +46,23 @@ extension SlotStore {
         }
     }
 
+    // MARK: Segments whose bytes are kept elsewhere
+
+    /// Gives a full segment its end behind the caller's back. All of it up to `end` is kept.
+    func finishLater(_ segment: OpenSegment, end: Int) {
+        let records = segment.state.withLock { $0.records }
+        let ending = SegmentFormat.ending(id: segment.id, records: records, at: end)
+        finishing.run { [weak self] in
+            // What is written here is no slot, so that a second try may write it again.
+            try ending.withUnsafeBytes { try segment.object.write($0, at: end) }
+            try segment.object.finish(size: end + ending.count, as: SegmentFormat.name(segment.id, sealed: true))
+            guard let self else { return }
+            counters.wrote(ending.count)
+            sealed(segment, size: end + ending.count)
+            state.withLock { $0.finishedTails.append(SegmentFormat.name(segment.id, sealed: false)) }
+        }
+    }
+
     /// Whether a segment has the highest id of all that a start would find.
     func isNewest(_ id: UInt64) -> Bool {
         state.withLock { state in !state.sealed.keys.contains { $0 > id } && !state.open.keys.contains { $0 > id } }

@@ -23,6 +23,8 @@ final class SlotStore: Sendable {
         var versions: [UInt64: Int] = [:]
         var idle: [SlotWriter] = []
         var closed = false
+        /// Objects that are finished and of which the catalog still keeps the bytes.
+        var finishedTails: [String] = []
     }
 
     let objects: any ObjectStore
@@ -32,6 +34,8 @@ final class SlotStore: Sendable {
     let activities: Activities
     let state = Mutex(State())
     let directories: BoundedCache<UInt64, Sealed>
+    let foreign: ForeignSegments
+    let finishing = SegmentFinishing()
     private let fingerprints: FingerprintTable
 
     init(objects: any ObjectStore, options: StoreOptions) throws {
@@ -39,6 +43,7 @@ final class SlotStore: Sendable {
         self.options = options
         activities = Activities(collection)
         directories = BoundedCache(limit: options.directoryCacheBytes)
+        foreign = ForeignSegments(objects)
         fingerprints = FingerprintTable(capacity: options.fingerprints)
         try recover()
     }
@@ -52,15 +57,20 @@ final class SlotStore: Sendable {
             guard let (id, isSealed) = SegmentFormat.parse(name: listing.name) else { continue }
             if isSealed { sealed[id] = listing.size } else { unsealed.append((id, listing.size)) }
         }
-        for (id, size) in unsealed where sealed[id] == nil {
-            sealed[id] = try SegmentRecovery.seal(id: id, size: size, in: objects)
-            counters.recovered()
+        for (id, size) in unsealed where !options.others.contains(id >> 32) {
+            if sealed[id] == nil {
+                sealed[id] = try SegmentRecovery.seal(id: id, size: size, in: objects)
+                counters.recovered()
+            }
+            // What is left of one that has its end.
+            if objects.properties.isShared { try objects.remove(SegmentFormat.name(id, sealed: false)) }
         }
         let highest = max(sealed.keys.max() ?? 0, unsealed.map(\.id).max() ?? 0)
         let all = sealed
+        let first = options.server == 0 ? highest + 1 : options.server << 32 + 1
         state.withLock {
             $0.sealed = all
-            $0.nextSegment = highest + 1
+            $0.nextSegment = first
         }
     }
 
@@ -72,6 +82,7 @@ final class SlotStore: Sendable {
             defer { state.nextSegment += 1 }
             return state.nextSegment
         }
+        if objects.properties.isShared, purpose == .small { try finishing.requireRoom() }
         let object = try objects.create(SegmentFormat.name(id, sealed: false), capacity: capacity, purpose: purpose)
         let segment = OpenSegment(id: id, object: object)
         state.withLock { $0.open[id] = segment }
@@ -110,7 +121,11 @@ final class SlotStore: Sendable {
     }
 
     /// What was synced stays readable through the open object; the next start seals it.
-    func abandoned(_ segment: OpenSegment) { counters.abandoned() }
+    func abandoned(_ segment: OpenSegment) {
+        counters.abandoned()
+        // What of it was kept is known by the catalog alone, and read from there.
+        if segment.object.handsOver { state.withLock { $0.open[segment.id] = nil } }
+    }
 
     /// Lets go of the idle writers, which hold the store, without an end for their segments: as a crash would.
     func forgetIdle() {
@@ -131,6 +146,7 @@ final class SlotStore: Sendable {
         }
         var failure: (any Error)?
         for writer in idle { do { try writer.close() } catch { failure = error } }
+        finishing.close()
         if let failure { throw failure }
     }
 
@@ -147,6 +163,7 @@ final class SlotStore: Sendable {
             let isCurrent = state.withLock { state in
                 guard state.versions[id] == version else { return false }
                 directories.put(id, segment, cost: Self.cost(segment.records))
+                state.sealed[id] = segment.reader.size
                 return true
             }
             if isCurrent { return segment }
@@ -173,12 +190,19 @@ final class SlotStore: Sendable {
 
     private enum Place {
         case open(OpenSegment, SlotRecord)
+        case foreign(any ReadableObject, SlotRecord)
         case sealed(Sealed, SlotRecord)
     }
 
     private func locate(_ pointer: Pointer) throws -> Place {
         if let open = state.withLock({ $0.open[pointer.segment] }), let record = open.record(pointer.slot) {
             return .open(open, record)
+        }
+        if objects.properties.isShared, directories.get(pointer.segment) == nil,
+            state.withLock({ $0.sealed[pointer.segment] == nil }),
+            let (reader, record) = try foreign.find(pointer)
+        {
+            return .foreign(reader, record)
         }
         let segment: Sealed
         do {
@@ -197,22 +221,43 @@ final class SlotStore: Sendable {
     /// What the directory says about a slot.
     func record(_ pointer: Pointer) throws -> SlotRecord {
         switch try locate(pointer) {
-        case .open(_, let record), .sealed(_, let record): record
+        case .open(_, let record), .foreign(_, let record), .sealed(_, let record): record
         }
     }
 
     /// Reads `buffer.count` bytes of a slot's payload from `offset`, without a check of its hash.
     func read(_ pointer: Pointer, offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         guard buffer.count > 0 else { return }
+        do {
+            try readOnce(pointer, offset: offset, into: buffer)
+        } catch let error as SpileError where error.code == .aborted && objects.properties.isShared {
+            // Another server has written the segment anew.
+            forget(pointer.segment)
+            try readOnce(pointer, offset: offset, into: buffer)
+        }
+        counters.read(buffer.count)
+    }
+
+    private func readOnce(_ pointer: Pointer, offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         switch try locate(pointer) {
         case .open(let segment, let record):
             try Self.check(record, pointer, offset, buffer.count)
             try segment.read(into: buffer, at: Int(record.offset) + offset)
+        case .foreign(let reader, let record):
+            try Self.check(record, pointer, offset, buffer.count)
+            try reader.readFully(into: buffer, at: Int(record.offset) + offset)
         case .sealed(let segment, let record):
             try Self.check(record, pointer, offset, buffer.count)
             try segment.reader.readFully(into: buffer, at: Int(record.offset) + offset)
         }
-        counters.read(buffer.count)
+    }
+
+    /// The directory of a segment is read anew when it is needed next.
+    private func forget(_ id: UInt64) {
+        state.withLock { state in
+            state.versions[id, default: 0] += 1
+            directories.remove(id)
+        }
     }
 
     private static func check(_ record: SlotRecord, _ pointer: Pointer, _ offset: Int, _ count: Int) throws {

@@ -33,6 +33,10 @@ package final class SlotWriter: @unchecked Sendable {
     /// Chunks written since the last sync: findable for all once they are durable.
     private var fresh: [(hash: Digest, pointer: Pointer)] = []
     private var freshIndex: [Digest: Pointer] = [:]
+    /// Segments that are full and wait for the bytes that were handed over to be kept.
+    private var full: [(segment: OpenSegment, end: Int)] = []
+    /// Whether bytes were handed over of which it is not known yet that they are kept.
+    private var isUnconfirmed = false
 
     init(slots: SlotStore, purpose: ObjectPurpose, capacity: Int, threaded: Bool) {
         self.slots = slots
@@ -123,13 +127,14 @@ package final class SlotWriter: @unchecked Sendable {
 
     /// Makes everything appended durable: one write and one sync. Called once per batch. If it throws, nothing appended
     /// since the last success exists; `resourceExhausted` and `unavailable` may be retried with new appends.
-    package func sync() throws {
+    ///
+    /// Where the store leaves that to its caller, `keep` gets the bytes, and what was appended is durable when these
+    /// are: ``confirm()`` says so, ``rollback()`` that they are not.
+    package func sync(keep: ((PendingBytes) throws -> Void)? = nil) throws {
         if reserved { failure = failure ?? SpileError.bug("a slot is being filled while its segment is synced") }
         if failure == nil, dirty {
             do {
-                try flush(pad: true)
-                try disk.drain()
-                try segment?.object.sync()
+                try settle(keep)
                 slots.counters.synced()
             } catch {
                 failure = error
@@ -144,13 +149,40 @@ package final class SlotWriter: @unchecked Sendable {
         for (hash, pointer) in fresh { slots.remember(hash, pointer) }
         fresh.removeAll(keepingCapacity: true)
         freshIndex.removeAll(keepingCapacity: true)
+        if keep == nil { confirm() }
+    }
+
+    private func settle(_ keep: ((PendingBytes) throws -> Void)?) throws {
+        if purpose == .bulk, slots.objects.properties.isShared {
+            // Others are to read it soon, and its end costs no more than a sync.
+            try seal()
+            return try disk.drain()
+        }
+        try flush(pad: true)
+        try disk.drain()
+        for segment in full.map(\.segment) + [segment].compactMap({ $0 }) {
+            guard let keep, segment.object.handsOver else {
+                try segment.object.sync()
+                continue
+            }
+            isUnconfirmed = true
+            if let pending = try segment.object.handOver() { try keep(pending) }
+        }
+    }
+
+    /// What ``sync(keep:)`` handed over is kept, durably.
+    package func confirm() {
+        isUnconfirmed = false
+        for (segment, end) in full { slots.finishLater(segment, end: end) }
+        full.removeAll()
     }
 
     /// Gives up everything appended since the last sync. After a failure the segment goes with it; else what was
     /// appended stays there as garbage, and whoever comes next goes on behind it.
     package func rollback() {
         reserved = false
-        if failure != nil { abandonSegment() }
+        // Of what was handed over it may not be known whether it was kept: whoever needs it looks there.
+        if failure != nil || isUnconfirmed || !full.isEmpty { abandonSegment() }
         failure = nil
         fresh.removeAll()
         freshIndex.removeAll()
@@ -173,6 +205,9 @@ package final class SlotWriter: @unchecked Sendable {
             }
             slots.abandoned(segment)
         }
+        for (segment, _) in full { slots.abandoned(segment) }
+        full.removeAll()
+        isUnconfirmed = false
         segment = nil
         dirty = false
         fresh.removeAll()
@@ -201,6 +236,7 @@ package final class SlotWriter: @unchecked Sendable {
         do {
             try seal()
             try disk.drain()
+            confirm()
         } catch {
             abandonSegment()
             throw error
@@ -304,6 +340,11 @@ package final class SlotWriter: @unchecked Sendable {
         guard let segment else { return }
         try flush(pad: true)
         let end = base + used
+        if segment.object.handsOver {
+            full.append((segment, end))
+            self.segment = nil
+            return
+        }
         let records = segment.state.withLock { $0.records }
         let ending = SegmentFormat.ending(id: segment.id, records: records, at: end)
         let room = (ending.count + 4095) / 4096 * 4096

@@ -142,6 +142,19 @@ package final class Store: Sendable {
         ContentReader(entry, offset: offset, length: length, slots: slots)
     }
 
+    // MARK: Tails
+
+    /// Objects that are finished and of which the catalog still keeps bytes: whoever takes them deletes these, or gives
+    /// them back.
+    package func takeFinishedTails() -> [String] {
+        slots.state.withLock { state in
+            defer { state.finishedTails = [] }
+            return state.finishedTails
+        }
+    }
+
+    package func giveBack(finishedTails names: [String]) { slots.state.withLock { $0.finishedTails += names } }
+
     // MARK: State
 
     /// Figures since the store was opened.

@@ -24,6 +24,11 @@ package struct StoreOptions: Sendable {
     package var idleBulkWriters = 4
     /// Whether bulk writers use a thread of their own. Off in simulations.
     package var writeBehind = true
+    /// This server's number among those that share the store: the upper half of its segments' ids, so that no two of
+    /// them have the same. 0 for a store of one server.
+    package var server: UInt64 = 0
+    /// Numbers of servers that are there as well: their segments are not given an end.
+    package var others: Set<UInt64> = []
 
     package init() {}
 }

@@ -144,8 +144,11 @@ final class Committer: @unchecked Sendable {
         // What the batch reads of trees stays until its rows are durable (docs/INVARIANTS.md, Garbage).
         let activity = world.store.beginWriting()
         defer { withExtendedLifetime(activity) {} }
+        let finished = world.store.takeFinishedTails()
         do {
             try catalog.write { writer in
+                forget(try writer.changesElsewhere())
+                for name in finished { try writer.deleteTail(name) }
                 for operation in batch {
                     let transaction = HistoryTransaction(
                         catalog: writer, slots: slots, activity: activity, world: world,
@@ -159,15 +162,19 @@ final class Committer: @unchecked Sendable {
                     }
                 }
                 if batch.count == 1 && batch[0].hasFailed { throw AbandonedBatch() }
-                // I1, I2: what the new rows name is durable before the rows are.
-                try slots.sync()
+                // I1, I2: what the new rows name is durable before the rows are, or with them.
+                try slots.sync { try writer.append($0.bytes, toTail: $0.name, at: $0.offset) }
+                try writer.announce(touched)
             }
+            slots.confirm()
             figures.committed(batch.count)
         } catch is AbandonedBatch {
+            world.store.giveBack(finishedTails: finished)
             touched = []
             figures.abandoned(batch[0].failure)
             slots.forgetFailure()
         } catch {
+            world.store.giveBack(finishedTails: finished)
             slots.rollback()
             world.heads.clear()
             figures.failed(error)
@@ -180,6 +187,15 @@ final class Committer: @unchecked Sendable {
         for operation in batch { tell(operation) }
         events.publish(repos: touched)
         for operation in batch { operation.answer() }
+    }
+
+    /// What others changed is not known any more.
+    private func forget(_ changes: CatalogChanges) {
+        switch changes {
+        case .anything: world.heads.clear()
+        case .about(let repos) where !repos.isEmpty: world.heads.takeBack(repos: repos)
+        case .about: break
+        }
     }
 
     private func tell(_ operation: any Operation) {

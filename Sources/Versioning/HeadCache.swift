@@ -7,6 +7,9 @@ import Synchronization
 /// The committer's thread is the only writer of the catalog and the only one that puts, publishes and drops entries.
 /// Any thread may look at what is durable; a look decides nothing for good, the transaction checks again. All state is
 /// behind one mutex.
+///
+/// Where other servers write as well, each transaction begins by dropping what they changed, and what is durable is
+/// not known to anybody outside of one.
 final class HeadCache: Sendable {
     struct Entry {
         var branch: BranchRecord
@@ -38,12 +41,15 @@ final class HeadCache: Sendable {
     }
 
     private let state = Mutex(State())
+    private let hasPeers: Bool
+
+    init(hasPeers: Bool = false) { self.hasPeers = hasPeers }
 
     /// What the committer's thread knows, inside a transaction.
     func entry(_ key: BranchKey) -> Entry? { state.withLock { $0.entries[key] } }
 
     /// What everybody may know.
-    func durableEntry(_ key: BranchKey) -> Entry? { state.withLock { $0.durable[key] } }
+    func durableEntry(_ key: BranchKey) -> Entry? { hasPeers ? nil : state.withLock { $0.durable[key] } }
 
     func put(_ entry: Entry) {
         state.withLock { state in

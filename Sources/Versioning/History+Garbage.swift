@@ -12,6 +12,7 @@ extension History {
         _ options: GarbageOptions = GarbageOptions(), pause: @escaping (Double) throws -> Void,
         report: @escaping (GarbageProgress) -> Void = { _ in }
     ) throws -> GarbageReport {
+        try requireAlone()
         let (deleted, left) = (try read { try $0.deletedCommits() }, leftovers)
         if options.sealsFirst && !options.isDryRun {
             try store.sealIdleWriters()
@@ -28,6 +29,15 @@ extension History {
         try transactBlocking { try $0.catalog.setSetting(Self.collectedSetting, to: String(deleted)) }
         collectedLeftovers.withLock { $0 = left }
         return run.report(plan, bytesFreed: freed)
+    }
+
+    /// What streams of other servers hold is not known here.
+    private func requireAlone() throws {
+        guard let peers, let other = try peers.present().first(where: { $0.number != peers.number }) else { return }
+        throw SpileError(
+            .unavailable,
+            "garbage is not collected while other servers use the store, as the one at \(other.place) does",
+            remedy: "leave one server running, then retry")
     }
 
     /// Whether commits were deleted or gave up files, or streams left something, since garbage was last collected.

@@ -23,7 +23,7 @@ package final class History: Sendable {
     /// Announces, by repo, that something became durable.
     package let events: EventHub
     let catalog: any Catalog
-    let heads = HeadCache()
+    let heads: HeadCache
     /// How often a commit that stays gave up files: was cleared, forgotten, or written again while it was open.
     let discards = Counter()
     private let committer: Committer
@@ -49,6 +49,7 @@ package final class History: Sendable {
         self.randomness = randomness
         self.catalog = catalog
         events = EventHub()
+        heads = HeadCache(hasPeers: catalog.peers != nil)
         try Self.prepare(catalog, now: clock.now())
         authSwitch = Atomic(try catalog.read { try $0.hasAuth() })
         committer = Committer(
@@ -113,6 +114,8 @@ package final class History: Sendable {
         events.close()
         committer.close()
         try store.close()
+        let finished = store.takeFinishedTails()
+        if !finished.isEmpty { try catalog.write { for name in finished { try $0.deleteTail(name) } } }
         try catalog.close()
     }
 }

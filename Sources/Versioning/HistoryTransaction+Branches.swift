@@ -85,7 +85,7 @@ extension HistoryTransaction {
     /// From now on a commit upstream has consequences.
     private func noteDerivation(of branch: BranchRecord, from upstream: [BranchRecord]) {
         derivedAnew.insert(branch.id)
-        heads.drop(repos: Set(upstream.map(\.repo)))
+        for repo in Set(upstream.map(\.repo)) { touch(repo: repo) }
     }
 
     /// Deletes a branch; its commits stay (`pfs.md` §4.3).

@@ -74,6 +74,9 @@ package final class HistoryTransaction {
         heads.drop(repos: [repo])
     }
 
+    /// Notes that a pipeline is made, changed or deleted: another server may run its code.
+    package func notePipeline() { touchedRepos.insert(EventHub.pipelines) }
+
     /// Checks that the caller may write to `repo`.
     ///
     /// A launch may write its pipeline's output repo while it is the newest launch: an older one is fenced. Where

@@ -5,7 +5,7 @@ import Testing
 enum CatalogSuite {
     static let all =
         settings + names + branches + commits + order + pipelines + jobs + fileSets + transactions + idempotency
-        + secrets + access
+        + secrets + access + tails
 
     /// Thrown by a check to make a transaction fail.
     struct Abandoned: Error {}

@@ -2,6 +2,7 @@ import Backends
 import Core
 import Foundation
 import Simulation
+import Synchronization
 import Testing
 
 /// The places that objects can live in. One more case, and the whole suite runs for it too.
@@ -10,6 +11,8 @@ enum ObjectStoreBackend: String, CaseIterable, Sendable, CustomTestStringConvert
     case localDisk
     /// The fake of the tests, which checks signatures and is strict.
     case s3
+    /// Small objects with the rows of a catalog, the rest in memory.
+    case tailed
 
     var testDescription: String { rawValue }
 
@@ -33,6 +36,16 @@ enum ObjectStoreBackend: String, CaseIterable, Sendable, CustomTestStringConvert
         case .s3:
             let scene = try S3Scene()
             try body(ObjectStoreScene(try scene.store()) { _ in try scene.store() })
+        case .tailed:
+            try CatalogBackend.sqlite.withCatalog { catalog in
+                let memory = Mutex(MemoryObjectStore())
+                func open() -> any ObjectStore { TailedStore(memory.withLock { $0 }, tails: CatalogTails(catalog)) }
+                try body(
+                    ObjectStoreScene(open()) { _ in
+                        memory.withLock { $0 = $0.crash() }
+                        return open()
+                    })
+            }
         }
     }
 }

@@ -171,8 +171,10 @@ enum ObjectStoreSuite {
             _ = try scene.store.create("a", capacity: 4096, purpose: .small)
             _ = try scene.store.create("b", capacity: 1 << 20, purpose: .bulk)
             try scene.crash()
-            #expect(Set(try scene.store.list().map(\.name)) == ["a", "b"])
-            expect(.alreadyExists) { _ = try scene.store.create("a", capacity: 4096, purpose: .small) }
+            // Where a small object is nowhere before its first bytes, nobody can have its name in the store.
+            let isThere = !scene.store.properties.isShared
+            #expect(Set(try scene.store.list().map(\.name)) == (isThere ? ["a", "b"] : ["b"]))
+            if isThere { expect(.alreadyExists) { _ = try scene.store.create("a", capacity: 4096, purpose: .small) } }
             let object = try scene.store.resume("b", keeping: 0)
             try object.put([5], at: 0)
             try object.finish(size: 1, as: "c")

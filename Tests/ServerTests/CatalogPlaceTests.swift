@@ -80,7 +80,7 @@ import Testing
         try withBoth { folder, catalog in
             try bind(folder, catalog, fresh: "one")
             let error = #expect(throws: SpileError.self) {
-                _ = try CatalogPlace.folder.open(with: try DataFolder(folder)) { "two" }
+                _ = try CatalogPlace.folder.open(with: try DataFolder(folder), store: .folder) { "two" }
             }
             #expect(error?.message == "the catalog of data folder \(folder) is not in it, but at db")
             #expect(!FileManager.default.fileExists(atPath: folder + "/catalog.sqlite"))
@@ -91,7 +91,8 @@ import Testing
         try withBoth { folder, _ in
             try SQLiteCatalog(path: folder + "/catalog.sqlite").close()
             let error = #expect(throws: SpileError.self) {
-                _ = try CatalogPlace.postgres("host=/nowhere dbname=n").open(with: try DataFolder(folder)) { "one" }
+                let elsewhere = CatalogPlace.postgres("host=/nowhere dbname=n")
+                _ = try elsewhere.open(with: try DataFolder(folder), store: .folder) { "one" }
             }
             #expect(error?.message == "data folder \(folder) has a catalog of its own")
         }

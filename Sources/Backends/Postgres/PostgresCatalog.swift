@@ -4,12 +4,14 @@
     import GRDB
     import Synchronization
 
-    /// The catalog on PostgreSQL, for one server at a time: it keeps branch heads in memory, and its store on its own
-    /// disk.
+    /// The catalog on PostgreSQL, for one server at a time or for several.
     ///
-    /// The writing connection holds an advisory lock for as long as it lasts: a second server is refused, and one that
-    /// dies gives it back. When that connection is lost and made anew, another server may have been there meanwhile:
-    /// each that opens the catalog counts `spile_schema.servers` up, and one that finds it changed writes no more.
+    /// For one: the writing connection holds an advisory lock for as long as it lasts, so that a second server is
+    /// refused, and one that dies gives it back. When that connection is lost and made anew, another server may have
+    /// been there meanwhile: each that opens the catalog counts `spile_schema.servers` up, and one that finds it
+    /// changed writes no more. For several: they write in turn (``PostgresTurn``) and know of each other
+    /// (``PostgresPresence``); their locks are shared ones, so that a server of the one kind is refused beside one of the other.
+    ///
     /// Reads are snapshots (`REPEATABLE READ`), and wait for nobody.
     ///
     /// Durable means that `COMMIT` waits for the log to be on the disk: a session sees to it that `synchronous_commit`
@@ -18,24 +20,45 @@
         /// The newest schema that this program knows; the tables are those of SQLite's schema of the same number.
         package static let schemaVersion = SQLiteCatalog.schemaVersion
 
+        /// Who may use a catalog.
+        package enum Use: Sendable {
+            /// This server and no other: it keeps its store on its own disk.
+            case alone
+            /// Any number of servers, on one store.
+            case shared
+        }
+
         /// Any number that no other user of the database takes: the letters of the name.
         static let serverLock: Int64 = 0x73_7069_6c65
+        static let schemaLock: Int64 = serverLock + 1
 
         private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
         let address: PostgresAddress
         private let readers: PostgresPool
         private let writer: PostgresPool
+        /// Apart, because these are read in the midst of other reads.
+        private let tailReaders: PostgresPool
+        private let turn: PostgresTurn?
+        private let presence: PostgresPresence?
 
         /// Opens the catalog, and makes its tables in an empty database.
         ///
         /// Throws `failedPrecondition` for a newer schema and for a database that loses what it was given when it
-        /// crashes or that is not in UTF-8 (no retry helps), and what ``PostgresConnection/init(_:)`` throws.
-        package init(_ address: PostgresAddress) throws {
+        /// crashes or that is not in UTF-8 (no retry helps), and what ``PostgresConnection/init(_:)`` throws. `lease`:
+        /// seconds after which a server that shares the catalog and is not heard of may be given up.
+        package init(_ address: PostgresAddress, use: Use = .alone, lease: Double = 10) throws {
             self.address = address
             let epoch = ServerEpoch()
             readers = PostgresPool(address, limit: 8) { _ in }
-            writer = PostgresPool(address, limit: 1) { try Self.take($0, epoch.value.withLock { $0 }) }
+            tailReaders = PostgresPool(address, limit: 2) { _ in }
+            writer = PostgresPool(address, limit: 1) { connection in
+                try Self.lock(connection, use, isFirst: epoch.value.withLock { $0 } == nil)
+                switch use {
+                case .alone: try Self.take(connection, epoch.value.withLock { $0 })
+                case .shared: try Self.bound(connection)
+                }
+            }
             let own: Int64 = try writer.with { connection in
                 try Self.requireDurable(connection, address)
                 try PostgresSchema.migrate(connection)
@@ -44,22 +67,44 @@
                 }
             }
             epoch.value.withLock { $0 = own }
+            guard use == .shared else {
+                (turn, presence) = (nil, nil)
+                return
+            }
+            try writer.with { connection in
+                let sql = """
+                    INSERT INTO spile_servers (number, place, seen, ended) VALUES (?, '', clock_timestamp(), false)
+                    """
+                try connection.execute(sql, [own]) { _ in }
+                // Nobody asks for those of long ago.
+                try connection.execute(
+                    "DELETE FROM spile_servers WHERE ended AND seen < clock_timestamp() - interval '7 days'")
+            }
+            turn = PostgresTurn(number: own)
+            presence = PostgresPresence(address, number: own, lease: lease)
         }
 
-        /// Makes a connection the one that writes. Throws `failedPrecondition` where another server has the catalog, or
-        /// had it since this one was `epoch`.
-        private static func take(_ connection: PostgresConnection, _ epoch: Int64?) throws {
+        package var peers: (any Peers)? { presence }
+
+        private static func lock(_ connection: PostgresConnection, _ use: Use, isFirst: Bool) throws {
             // A server that died a moment ago has it until the database notices.
             try connection.execute("SET lock_timeout TO '3s'")
             do {
-                try connection.execute("SELECT pg_advisory_lock(\(serverLock))")
+                try connection.execute(
+                    "SELECT pg_advisory_lock\(use == .shared ? "_shared" : "")(\(serverLock))")
             } catch let error as SpileError where error.code == PostgresErrors.lockIsTaken {
                 throw SpileError(
-                    epoch == nil ? .failedPrecondition : .unavailable,
+                    isFirst ? .failedPrecondition : .unavailable,
                     "catalog \(connection.place) is in use by another server",
-                    remedy: "stop that one, or name another database")
+                    remedy: use == .shared
+                        ? "that one keeps its store on its own disk: stop it, or name another database"
+                        : "stop that one, or name another database")
             }
             try connection.execute("SET lock_timeout TO DEFAULT")
+        }
+
+        /// Throws `failedPrecondition` where another server had the catalog since this one was `epoch`.
+        private static func take(_ connection: PostgresConnection, _ epoch: Int64?) throws {
             guard let epoch else { return }
             let now: Int64 = try connection.execute("SELECT servers FROM spile_schema", []) { try $0.row(0)[0] }
             guard now == epoch else {
@@ -67,6 +112,15 @@
                     .failedPrecondition, "another server has taken catalog \(connection.place) over",
                     remedy: "stop this server")
             }
+        }
+
+        /// Has the database end a turn whose server says nothing more: the others wait for it.
+        private static func bound(_ connection: PostgresConnection) throws {
+            try connection.execute(
+                """
+                SET idle_in_transaction_session_timeout TO '30s'; SET tcp_keepalives_idle TO 5;
+                SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 3
+                """)
         }
 
         private static func requireDurable(_ connection: PostgresConnection, _ address: PostgresAddress) throws {
@@ -93,17 +147,33 @@
 
         package func write<Result>(_ body: (any CatalogWriter) throws -> Result) throws -> Result {
             try writer.with { connection in
-                try Self.transaction(connection, "BEGIN", body)
+                guard let turn else { return try Self.transaction(connection, "BEGIN", body) }
+                return try inTurn(turn, connection, body)
             }
         }
 
+        private func inTurn<Result>(
+            _ turn: PostgresTurn, _ connection: PostgresConnection, _ body: (any CatalogWriter) throws -> Result
+        ) throws -> Result {
+            var taken: PostgresTurn.Taken?
+            let begin = { try turn.begin(connection) }
+            let result = try Self.transaction(connection, "BEGIN", turn: begin) { transaction in
+                taken = transaction.connection.turn
+                let result = try body(transaction)
+                if let taken, connection.isInTransaction { try turn.end(taken, connection) }
+                return result
+            }
+            if let taken { turn.ended(taken) }
+            return result
+        }
+
         private static func transaction<Result>(
-            _ connection: PostgresConnection, _ begin: String,
+            _ connection: PostgresConnection, _ begin: String, turn: () throws -> PostgresTurn.Taken? = { nil },
             _ body: (SQLTransaction<PostgresTransaction>) throws -> Result
         ) throws -> Result {
             try connection.execute(begin)
             do {
-                let result = try body(SQLTransaction(PostgresTransaction(connection)))
+                let result = try body(SQLTransaction(PostgresTransaction(connection, turn: try turn())))
                 // An error that was caught inside has ended it all the same.
                 guard connection.isInTransaction else {
                     throw SpileError(
@@ -115,6 +185,14 @@
                 if connection.isAlive { try? connection.execute("ROLLBACK") }
                 throw error
             }
+        }
+
+        package func tails() throws -> [String: Int] {
+            try tailReaders.with { try Self.transaction($0, Self.beginReading) { try $0.tails() } }
+        }
+
+        package func tail(_ name: String, from offset: Int) throws -> [UInt8] {
+            try tailReaders.with { try Self.transaction($0, Self.beginReading) { try $0.tail(name, from: offset) } }
         }
 
         /// Fills an empty catalog with all that one on SQLite has.
@@ -145,7 +223,9 @@
         }
 
         package func close() throws {
+            presence?.leave()
             readers.close()
+            tailReaders.close()
             writer.close()
         }
     }

@@ -117,6 +117,29 @@
             return result
         }
 
+        /// What others told on the channels that this connection listens to; waits up to so many seconds for the first,
+        /// or until the bell rings. Throws `unavailable` if the server is gone.
+        func notifications(waiting seconds: Double, or bell: Bell) throws -> [String] {
+            var texts = told()
+            if texts.isEmpty {
+                bell.wait(seconds: seconds, or: PQsocket(handle))
+                guard PQconsumeInput(handle) == 1 else {
+                    throw SpileError(.unavailable, "the connection to catalog \(place) was lost")
+                }
+                texts = told()
+            }
+            return texts
+        }
+
+        private func told() -> [String] {
+            var texts: [String] = []
+            while let notification = PQnotifies(handle) {
+                texts.append(String(cString: notification.pointee.extra))
+                PQfreemem(notification)
+            }
+            return texts
+        }
+
         private func check(_ answer: OpaquePointer?, _ sql: String) throws {
             switch PQresultStatus(answer) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return

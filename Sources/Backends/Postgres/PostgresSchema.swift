@@ -3,9 +3,9 @@
 
     /// The tables of SQLite's catalog in PostgreSQL's types. Texts are compared byte by byte, as there.
     enum PostgresSchema {
-        /// Makes what is not there. Only the one server that has the catalog does so.
+        /// Makes what is not there. Servers that start together do so one after the other.
         static func migrate(_ connection: PostgresConnection) throws {
-            try connection.execute("BEGIN")
+            try connection.execute("BEGIN; SELECT pg_advisory_xact_lock(\(PostgresCatalog.schemaLock))")
             do {
                 try connection.execute(
                     "CREATE TABLE IF NOT EXISTS spile_schema (version BIGINT NOT NULL, servers BIGINT NOT NULL)")
@@ -13,8 +13,12 @@
                     try $0.row(0)[0]
                 }
                 try require(known ?? 0, at: connection.place)
-                if known == nil {
-                    try connection.execute(tables.replacing(" TEXT", with: " TEXT COLLATE \"C\""))
+                if let known {
+                    for step in steps where step.version > known { try make(step.tables, on: connection) }
+                    try connection.execute("UPDATE spile_schema SET version = \(PostgresCatalog.schemaVersion)")
+                } else {
+                    try make(tables, on: connection)
+                    for step in steps { try make(step.tables, on: connection) }
                     try connection.execute(
                         "INSERT INTO spile_schema (version, servers) VALUES (\(PostgresCatalog.schemaVersion), 0)")
                 }
@@ -25,6 +29,10 @@
             }
         }
 
+        private static func make(_ tables: String, on connection: PostgresConnection) throws {
+            try connection.execute(tables.replacing(" TEXT", with: " TEXT COLLATE \"C\""))
+        }
+
         private static func require(_ version: Int64, at place: String) throws {
             guard version <= PostgresCatalog.schemaVersion else {
                 throw SpileError(
@@ -33,6 +41,37 @@
                     remedy: "run the newer program that wrote it")
             }
         }
+
+        /// What came after the first schema of this database, oldest first.
+        private static let steps: [(version: Int64, tables: String)] = [(10, tails + servers)]
+
+        /// Bytes that do not get smaller are not compressed.
+        private static let tails = """
+            CREATE TABLE object_tails (
+                name TEXT NOT NULL,
+                start BIGINT NOT NULL,
+                bytes BYTEA NOT NULL,
+                PRIMARY KEY (name, start)
+            );
+            ALTER TABLE object_tails ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+            """
+
+        /// For several servers at once: whose turn it is to write, what was changed in the last turns, who is there,
+        /// who leads. Each has its words in ``PostgresTurn`` and ``PostgresPresence``.
+        private static let servers = """
+            CREATE TABLE spile_turn (turn BIGINT NOT NULL);
+            INSERT INTO spile_turn (turn) VALUES (0);
+            CREATE TABLE spile_changes (turn BIGINT PRIMARY KEY, about TEXT NOT NULL);
+            CREATE TABLE spile_servers (
+                number BIGINT PRIMARY KEY,
+                place TEXT NOT NULL,
+                seen TIMESTAMPTZ NOT NULL,
+                ended BOOLEAN NOT NULL
+            );
+            CREATE TABLE spile_leader (number BIGINT NOT NULL, until TIMESTAMPTZ NOT NULL);
+            INSERT INTO spile_leader (number, until) VALUES (0, '-infinity');
+            """
 
         /// `spile_numbers` has the last number that each table gave out: unlike a sequence it goes back with a
         /// transaction that fails, so that numbers have no gaps. `rowid` orders rows by when they came, as SQLite does

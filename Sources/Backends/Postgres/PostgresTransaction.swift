@@ -4,8 +4,16 @@
     /// A connection inside a transaction.
     struct PostgresTransaction: SQLConnection {
         let connection: PostgresConnection
+        /// Where several servers write, and in a transaction that does.
+        let turn: PostgresTurn.Taken?
 
-        init(_ connection: PostgresConnection) { self.connection = connection }
+        init(_ connection: PostgresConnection, turn: PostgresTurn.Taken? = nil) {
+            self.connection = connection
+            self.turn = turn
+        }
+
+        func changesElsewhere() throws -> CatalogChanges { turn?.changes ?? .about([]) }
+        func announce(_ changes: Set<Int64>) throws { turn?.announced.formUnion(changes) }
 
         var words: SQLWords { SQLWords(greatest: "greatest", orderedJoin: "JOIN") }
 

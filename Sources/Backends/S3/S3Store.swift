@@ -27,7 +27,7 @@ package final class S3Store: ObjectStore {
     // Any offset will do: spool files are written through the page cache.
     package let properties = ObjectStoreProperties(alignment: 1)
 
-    private let base: S3Base
+    let base: S3Base
     private let live = S3Live()
     /// So that no reader opens what is being replaced without being noted.
     private let opening = LockStripes()

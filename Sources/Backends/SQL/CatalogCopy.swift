@@ -81,6 +81,7 @@ enum CatalogCopy {
         Table("role_bindings", "kind name", by: "kind, name"),
         Table("role_entries", "kind name subject roles", by: "kind, name, subject"),
         Table("group_members", "member team spelling", by: "member, team"),
+        Table("object_tails", "name start bytes", by: "name, start"),
     ]
 
     private static let numberings = [

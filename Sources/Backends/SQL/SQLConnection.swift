@@ -46,6 +46,17 @@ protocol SQLConnection {
     func lastNumber(_ column: SQLNumbering) throws -> Int64
     /// Sets that, in a table that was filled with numbers from elsewhere.
     func setLastNumber(_ column: SQLNumbering, to number: Int64) throws
+
+    /// As ``CatalogWriter/changesElsewhere()``.
+    func changesElsewhere() throws -> CatalogChanges
+    /// As ``CatalogWriter/announce(_:)``.
+    func announce(_ changes: Set<Int64>) throws
+}
+
+extension SQLConnection {
+    // Of a database that one server has for itself.
+    func changesElsewhere() throws -> CatalogChanges { .about([]) }
+    func announce(_ changes: Set<Int64>) throws {}
 }
 
 /// A column whose numbers the database gives out, each once.

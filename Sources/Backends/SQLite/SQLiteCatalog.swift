@@ -10,7 +10,7 @@ import GRDB
 /// `@unchecked Sendable` is not needed: the pool is Sendable and there is no other state.
 package final class SQLiteCatalog: Catalog {
     /// The newest schema that this program knows.
-    package static let schemaVersion = 9
+    package static let schemaVersion = 10
 
     private let pool: DatabasePool
 
@@ -52,6 +52,12 @@ package final class SQLiteCatalog: Catalog {
         } catch {
             throw SQLiteErrors.translated(error, path: pool.path)
         }
+    }
+
+    package func tails() throws -> [String: Int] { try readConnection { try SQLTransaction($0).tails() } }
+
+    package func tail(_ name: String, from offset: Int) throws -> [UInt8] {
+        try readConnection { try SQLTransaction($0).tail(name, from: offset) }
     }
 
     package func copy(to path: String) throws {

@@ -150,4 +150,13 @@ extension SQLiteSchema {
             PRIMARY KEY (secret, key)
         );
         """
+
+    static let objectTails = """
+        CREATE TABLE object_tails (
+            name TEXT NOT NULL,
+            start INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (name, start)
+        );
+        """
 }

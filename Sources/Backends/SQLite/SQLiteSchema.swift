@@ -40,6 +40,10 @@ enum SQLiteSchema {
             try database.execute(sql: "ALTER TABLE commits ADD COLUMN shortcut INTEGER")
             try database.execute(sql: "PRAGMA user_version = 9")
         }
+        migrator.registerMigration("10 tails of objects") { database in
+            try database.execute(sql: objectTails)
+            try database.execute(sql: "PRAGMA user_version = 10")
+        }
         return migrator
     }
 

@@ -15,8 +15,21 @@ package protocol Catalog: Sendable {
     /// durable on return. Throws `alreadyExists` if there is a file.
     func copy(to path: String) throws
 
+    /// Other servers that use this catalog at the same time; nil where it is this one's alone.
+    var peers: (any Peers)? { get }
+
+    /// What is kept of objects that the store does not have yet (``SegmentTails``): their sizes by name. May be called
+    /// inside of a transaction, and does not see what that has changed.
+    func tails() throws -> [String: Int]
+    /// The bytes of such an object from `offset` on; empty where there are none.
+    func tail(_ name: String, from offset: Int) throws -> [UInt8]
+
     /// Closes all connections; the catalog is of no use afterwards.
     func close() throws
+}
+
+extension Catalog {
+    package var peers: (any Peers)? { nil }
 }
 
 /// In which order rows of commits come.
@@ -222,4 +235,14 @@ package protocol CatalogWriter: CatalogReader {
     func deleteMembership(of member: Subject, in group: Subject) throws
     /// Deletes all tokens, role bindings and memberships.
     func deleteAccess() throws
+
+    /// Keeps bytes of an object that the store does not have yet: those that follow on what is kept of it.
+    func append(_ bytes: [UInt8], toTail name: String, at offset: Int) throws
+    /// Deletes what is kept of an object.
+    func deleteTail(_ name: String) throws
+
+    /// What other servers have changed since this one's last transaction that was durable.
+    func changesElsewhere() throws -> CatalogChanges
+    /// Tells other servers, once this transaction is durable.
+    func announce(_ changes: Set<Int64>) throws
 }

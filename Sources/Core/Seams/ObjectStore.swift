@@ -11,8 +11,27 @@ package enum ObjectPurpose: Sendable {
 package struct ObjectStoreProperties: Sendable {
     /// Offset, length and address of writes to a `.bulk` object are multiples of this many bytes.
     package var alignment: Int
+    /// Whether objects may come from other processes and change by them, and are far away: the sync of a `.bulk` object
+    /// costs as much there as its end does, and a name that is not known may exist all the same.
+    package var isShared: Bool
 
-    package init(alignment: Int) { self.alignment = alignment }
+    package init(alignment: Int, isShared: Bool = false) {
+        self.alignment = alignment
+        self.isShared = isShared
+    }
+}
+
+/// Bytes that their owner has to keep for them to be durable: those of object `name` from `offset` on.
+package struct PendingBytes: Sendable, Equatable {
+    package var name: String
+    package var offset: Int
+    package var bytes: [UInt8]
+
+    package init(name: String, offset: Int, bytes: [UInt8]) {
+        self.name = name
+        self.offset = offset
+        self.bytes = bytes
+    }
 }
 
 /// One object as listed: its name and its present size in bytes (an unfinished one may be larger than what was
@@ -70,11 +89,27 @@ package protocol WritableObject: AnyObject, Sendable {
     /// Returns when everything written so far survives power loss.
     func sync() throws
 
+    /// Whether ``handOver()`` gives bytes.
+    var handsOver: Bool { get }
+
+    /// In place of ``sync()``, where the owner can keep bytes by himself: gives what was written since the last time.
+    /// It counts as synced; if he does not keep it after all, he abandons the object. Nil where there is nothing.
+    func handOver() throws -> PendingBytes?
+
     /// Cuts the object to `size` bytes, syncs it and renames it to `name`, atomically and durably. The last call.
     func finish(size: Int, as name: String) throws
 
     /// Reads what was written; may be short, 0 at the end.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int
+}
+
+extension WritableObject {
+    package var handsOver: Bool { false }
+
+    package func handOver() throws -> PendingBytes? {
+        try sync()
+        return nil
+    }
 }
 
 /// An object open for reading, from any thread.

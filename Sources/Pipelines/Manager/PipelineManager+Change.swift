@@ -12,6 +12,7 @@ extension PipelineManager {
             try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)
             pipeline.stopped = false
             try transaction.catalog.put(pipeline)
+            transaction.notePipeline()
             let spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
             try CronRepos.restore(of: spec, in: transaction)
             try transaction.createBranch(try Self.outputBranch(pipeline), OutputBranch.derivation(of: spec))
@@ -33,6 +34,7 @@ extension PipelineManager {
             guard !pipeline.stopped else { return }
             pipeline.stopped = true
             try transaction.catalog.put(pipeline)
+            transaction.notePipeline()
             let user = Self.killer(principal)
             try transaction.killJobs(
                 of: key, reason: "all jobs killed because pipeline was stopped for user \(user)")
@@ -110,6 +112,7 @@ extension PipelineManager {
         try transaction.killJobs(of: key, reason: "job deleted")
         // First the rows: a repo that still has a pipeline must not be deleted, and the launch's token dies with them.
         try transaction.catalog.deletePipeline(key)
+        transaction.notePipeline()
         if deletion.keepRepo {
             if try transaction.catalog.repo(key.repo(.user)) != nil {
                 try SpoutOutput.finishLeftovers(of: pipeline, in: transaction)

@@ -108,6 +108,7 @@ extension PipelineManager {
         try PipelineAccess.bind(spec, replacing: old, in: transaction)
         let specCommit = try commitSpec(of: key, in: transaction)
         try transaction.catalog.put(record(spec, request, old: old, specCommit: specCommit, in: transaction))
+        transaction.notePipeline()
         let isStopped = old?.stopped ?? false
         if let old { try OutputBranch.leave(old, for: spec, in: transaction) }
         try OutputBranch.setTriggers(of: spec, in: transaction)

@@ -80,7 +80,12 @@ struct ContentURLs: Sendable {
             return known
         }
         let fresh = Digest(words: (randomness.next(), randomness.next(), randomness.next(), randomness.next()))
-        try catalog.write { try $0.setSetting("content_url_key", to: "\(fresh)") }
-        return fresh.bytes
+        let standing = try catalog.write { writer in
+            // Another server may have been faster.
+            if let known = try writer.setting("content_url_key") { return known }
+            try writer.setSetting("content_url_key", to: "\(fresh)")
+            return "\(fresh)"
+        }
+        return Hex.decode(standing) ?? fresh.bytes
     }
 }

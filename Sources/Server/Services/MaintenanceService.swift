@@ -8,9 +8,11 @@ import Versioning
 /// `spile.v1.Maintenance`: calls of our own that keep a store small, sound and backed up.
 struct MaintenanceService: Sendable {
     let history: History
-    /// Where the store's segments lie.
-    let segments: String
+    /// The folder of the store's segments; nil where they are in no folder.
+    let segments: String?
     let secretsKey: String
+    /// For people to find the store.
+    let store: String
 
     private typealias Method = Spile_V1_Maintenance.Method
 
@@ -64,7 +66,12 @@ struct MaintenanceService: Sendable {
     private func snapshot(
         _ request: Spile_V1_SnapshotRequest, _ writer: RPCWriter<Spile_V1_SnapshotResponse>
     ) async throws {
-        let (path, segments, secretsKey) = (request.path, segments, secretsKey)
+        guard let segments else {
+            throw SpileError(
+                .failedPrecondition, "a backup into a folder is made of a store in a folder; this one is at \(store)",
+                remedy: "back up the database first and the bucket after it, with their own tools")
+        }
+        let (path, secretsKey) = (request.path, secretsKey)
         let summary = try await OwnThread.run("snapshot") { (progress: SegmentCopyProgress) in
             try await writer.write(progress.message)
         } _: { [history] pacer, report in

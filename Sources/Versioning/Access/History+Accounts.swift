@@ -18,6 +18,7 @@ extension History {
             try transaction.catalog.setAuth(true)
             try transaction.catalog.setRoleBinding(.cluster, to: AccessDefaults.cluster)
             try transaction.catalog.put(TokenRecord(hash: Self.hash(token), subject: .root))
+            transaction.touchedRepos.insert(EventHub.access)
         }
         try followAuth()
         return token
@@ -32,13 +33,14 @@ extension History {
             try transaction.catalog.deleteAccess()
             try transaction.catalog.setSealed(.logins, to: nil)
             try transaction.catalog.setAuth(false)
+            transaction.touchedRepos.insert(EventHub.access)
         }
         try followAuth()
     }
 
     /// Takes over what the catalog says of authentication. In turns, each by a look that is newer than those before it:
     /// whoever comes last stores what the last transaction left. Where the catalog cannot be read it counts as on.
-    private func followAuth() throws {
+    func followAuth() throws {
         try authSwitching.withLock { _ in
             do { authSwitch.store(try read { try $0.hasAuth() }, ordering: .releasing) } catch {
                 authSwitch.store(true, ordering: .releasing)

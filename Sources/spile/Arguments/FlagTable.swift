@@ -200,8 +200,8 @@ enum FlagTable {
         ("list task", "namespace:n= group:g= RO"),
         (
             "server",
-            "data= catalog= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= tls-cert= "
-                + "tls-key= auth-root-token-file= launcher= container-command= container-network= image-pull= "
+            "data= catalog= store= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= "
+                + "tls-cert= tls-key= auth-root-token-file= launcher= container-command= container-network= image-pull= "
                 + "tool-binary="
         ),
         ("gc", "dry-run"),

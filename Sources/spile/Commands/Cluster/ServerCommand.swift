@@ -27,6 +27,15 @@ struct ServerCommand: AsyncParsableCommand {
     var catalog: String?
     @Option(
         parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            The bucket that holds the files: s3://NAME/PREFIX; key, region and endpoint come from AWS_ACCESS_KEY_ID, \
+            AWS_SECRET_ACCESS_KEY, AWS_REGION and SPILE_S3_ENDPOINT (default: $SPILE_STORE, else the data folder \
+            holds them). With --catalog any number of servers may share both.
+            """, valueName: "url"))
+    var store: String?
+    @Option(
+        parsing: .unconditional,
         help: "HOST:PORT for plain HTTP, or off (default: the host and the port behind those of --listen).")
     var http: String?
     @Option(
@@ -88,7 +97,8 @@ struct ServerCommand: AsyncParsableCommand {
             logLevel: logLevel, logFormat: logFormat, fileURLFolders: allowFileURLs,
             garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
             tls: try Self.tls(tlsCertificate, tlsKey), rootToken: try Self.rootToken(rootTokenFile, .process),
-            catalog: catalog ?? Environment.process.nonEmpty("SPILE_CATALOG"))
+            catalog: catalog ?? Environment.process.nonEmpty("SPILE_CATALOG"),
+            store: store ?? Environment.process.nonEmpty("SPILE_STORE"))
     }
 
     /// The file's first line, else `SPILE_AUTH_ROOT_TOKEN`, else nil.

@@ -1,0 +1,118 @@
+import Backends
+import Core
+import Foundation
+import Storage
+
+/// Where a server's store is.
+package enum StorePlace: Sendable, Equatable {
+    /// In the data folder.
+    case folder
+    /// In a bucket, under keys that begin with a prefix.
+    case bucket(name: String, prefix: String)
+
+    /// What a user wrote; nothing, or empty text, is the folder. Throws `invalidArgument` for what names no place.
+    package init(_ text: String?) throws(SpileError) {
+        guard let text, !text.isEmpty else {
+            self = .folder
+            return
+        }
+        guard text.hasPrefix("s3://") else {
+            throw SpileError(
+                .invalidArgument, "there is no store at \(text)", remedy: "name a bucket: s3://NAME/PREFIX")
+        }
+        let parts = text.dropFirst("s3://".count).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty else {
+            throw SpileError(.invalidArgument, "\(text) names no bucket", remedy: "name one: s3://NAME/PREFIX")
+        }
+        self = .bucket(name: String(name), prefix: parts.count == 2 ? String(parts[1]) : "")
+    }
+
+    package var shown: String {
+        switch self {
+        case .folder: "the data folder"
+        case .bucket(let name, let prefix): prefix.isEmpty ? "s3://\(name)" : "s3://\(name)/\(prefix)"
+        }
+    }
+}
+
+/// A server's store, opened but for its segments, and what else is kept there.
+struct StorePlaces {
+    let objects: any ObjectStore
+    let options: StoreOptions
+    let key: any KeyFile
+    /// The folder of the segments; nil where they are in no folder.
+    let segments: String?
+}
+
+extension StorePlace {
+    /// Segments whose chunks are learnt when a far store is opened: each costs some requests.
+    private static let farFingerprintSegments = 16
+
+    /// Opens the place that belongs to a catalog. The first time the two are bound to each other by an id that both
+    /// keep.
+    ///
+    /// Throws `failedPrecondition` where they do not belong together, and what the store throws.
+    func open(
+        with catalog: any Catalog, _ folder: borrowing DataFolder, clock: any Clock, randomness: any Randomness
+    ) throws -> StorePlaces {
+        guard case .bucket(let name, let prefix) = self else {
+            return StorePlaces(
+                objects: try LocalDisk(folder: folder.segments), options: StoreOptions(),
+                key: LocalKeyFile(folder.secretsKey), segments: folder.segments)
+        }
+        guard CatalogBond(folder: folder.path).hasNothingStored else {
+            throw SpileError(
+                .failedPrecondition, "data folder \(folder.path) has a store of its own",
+                remedy: "leave --store out, or name an empty folder with --data")
+        }
+        let environment = try S3Environment(ProcessInfo.processInfo.environment)
+        let store = try S3Store(
+            bucket: try environment.bucket(name), credentials: environment.credentials,
+            options: S3StoreOptions(folder: folder.path + "/s3", prefix: prefix), clock: clock, randomness: randomness)
+        try bind(store, to: catalog, fresh: CommitID(randomness).description)
+        var options = StoreOptions()
+        options.fingerprintSegments = Self.farFingerprintSegments
+        if let peers = catalog.peers {
+            options.server = peers.number
+            options.others = try Self.others(peers)
+        }
+        return StorePlaces(
+            objects: TailedStore(store, tails: CatalogTails(catalog)), options: options,
+            key: S3KeyFile(store, name: "secrets.key"), segments: nil)
+    }
+
+    /// Servers that may still write. As long as nobody knows, all that ever came.
+    private static func others(_ peers: any Peers) throws -> Set<UInt64> {
+        do { return try peers.giveUpAbsent().subtracting([peers.number]) } catch let error as SpileError
+            where error.code == .unavailable
+        {
+            return Set(1..<peers.number)
+        }
+    }
+
+    /// The object that says to which catalog a bucket belongs.
+    private static let bond = "catalog"
+
+    private func bind(_ store: S3Store, to catalog: any Catalog, fresh id: String) throws {
+        let inStore = try store.whole(Self.bond).map { String(decoding: $0, as: UTF8.self) }
+        let inCatalog = try catalog.read { try $0.setting("cluster_id") }
+        if let inStore, inStore == inCatalog { return }
+        let isNew = try inStore == nil && !store.list().contains { $0.name.hasSuffix(".seg") }
+        guard isNew else {
+            throw SpileError(
+                .failedPrecondition, "store \(shown) belongs to another catalog",
+                remedy: "give the server the store and the catalog that it had, or an empty one of both")
+        }
+        // Several servers may come here at once: the catalog says whose id stands.
+        let standing = try catalog.write { writer in
+            if let known = try writer.setting("cluster_id") { return known }
+            try writer.setSetting("cluster_id", to: id)
+            return id
+        }
+        do { try store.make(Self.bond, Array(standing.utf8)) } catch let error as SpileError
+            where error.code == .alreadyExists
+        {
+            guard try store.whole(Self.bond) == Array(standing.utf8) else { throw error }
+        }
+    }
+}
