@@ -36,7 +36,9 @@ package func runServer(_ options: ServerOptions) async throws {
                 logger: logger),
             successTerminationBehavior: .ignore),
         .init(
-            service: GarbageService(history: assembly.history, interval: options.garbageInterval, logger: logger),
+            service: GarbageService(
+                history: assembly.history, leads: { assembly.leading.code != nil }, interval: options.garbageInterval,
+                logger: logger),
             successTerminationBehavior: .ignore),
         .init(service: MemoryService(executor: executor), successTerminationBehavior: .ignore),
         .init(service: PhaseService(phase: assembly.phase), successTerminationBehavior: .ignore),

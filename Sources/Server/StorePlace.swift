@@ -109,7 +109,7 @@ extension StorePlace {
             try writer.setSetting("cluster_id", to: id)
             return id
         }
-        do { try store.make(Self.bond, Array(standing.utf8)) } catch let error as SpileError
+        do { try store.makeWhole(Self.bond, Array(standing.utf8)) } catch let error as SpileError
             where error.code == .alreadyExists
         {
             guard try store.whole(Self.bond) == Array(standing.utf8) else { throw error }

@@ -94,6 +94,17 @@ final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
+    func removeAll() {
+        for shard in shards {
+            // Let go of outside the lock.
+            let items = shard.state.withLock { state in
+                defer { (state.index, state.items, state.hand, state.cost) = ([:], [], 0, 0) }
+                return state.items
+            }
+            withExtendedLifetime(items) {}
+        }
+    }
+
     /// Counters over all shards.
     var counters: (count: Int, cost: Int, hits: Int, misses: Int) {
         shards.reduce(into: (0, 0, 0, 0)) { sum, shard in

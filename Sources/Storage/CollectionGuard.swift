@@ -20,6 +20,10 @@ final class CollectionGuard: Sendable {
         var given = SlotMarks()
         /// Slots found dead: never given out again in this process.
         var barred = SlotMarks()
+        /// While another server collects, or may do so for all that is known, nothing is given out.
+        var isSuspended = false
+        /// Whether the collection under way is another server's. If that is lost, one of this server may take its place.
+        var isJoined = false
     }
 
     private let state = Mutex(State())
@@ -27,10 +31,19 @@ final class CollectionGuard: Sendable {
     /// Begins a collection; false if one is under way.
     func begin() -> Bool {
         state.withLock { state in
-            guard case .idle = state.phase else { return false }
-            state.phase = .listing
+            if case .idle = state.phase {} else if !state.isJoined { return false }
+            Self.begin(&state, isJoined: false)
             return true
         }
+    }
+
+    /// Begins to take part in another server's, in place of one that was joined before.
+    func join() { state.withLock { Self.begin(&$0, isJoined: true) } }
+
+    private static func begin(_ state: inout State, isJoined: Bool) {
+        state.phase = .listing
+        state.isJoined = isJoined
+        (state.made, state.given) = ([], SlotMarks())
     }
 
     /// The roots have been listed: from now on only what older activities made has to be told.
@@ -40,10 +53,14 @@ final class CollectionGuard: Sendable {
     func end() {
         state.withLock { state in
             state.phase = .idle
+            state.isJoined = false
             state.made = []
             state.given = SlotMarks()
         }
     }
+
+    func suspend() { state.withLock { $0.isSuspended = true } }
+    func resume() { state.withLock { $0.isSuspended = false } }
 
     /// Tells that an activity of `generation` ends, which made these trees.
     func made(_ trees: [Pointer], by generation: UInt64) {
@@ -60,7 +77,7 @@ final class CollectionGuard: Sendable {
     /// Asks whether a known chunk may be referred to anew. One that is given out is alive in the collection under way.
     func give(_ pointer: Pointer) -> Bool {
         state.withLock { state in
-            if state.barred.contains(pointer) { return false }
+            if state.isSuspended || state.barred.contains(pointer) { return false }
             if case .idle = state.phase { return true }
             state.given.insert(pointer)
             return true

@@ -26,7 +26,10 @@ package final class GarbageCollection {
         guard slots.collection.begin() else {
             throw SpileError(.unavailable, "garbage is being collected already", remedy: "retry when that has ended")
         }
-        candidates = slots.sealedSegments
+        do { candidates = try slots.allSealed() } catch {
+            slots.collection.end()
+            throw error
+        }
         marker = TreeMarker(slots: slots)
     }
 
@@ -66,8 +69,8 @@ package final class GarbageCollection {
     package var awaited: (writers: Int, readers: Int) { slots.activities.alive(before: generation) }
 
     /// Marks what the streams that were awaited have made.
-    package func markMade(_ tick: () throws -> Void) throws {
-        for top in slots.collection.trees {
+    package func markMade(and others: [Pointer] = [], _ tick: () throws -> Void) throws {
+        for top in slots.collection.trees + others {
             // A batch that failed leaves no tree behind; it was in a segment that was open, and so in no candidate.
             if candidates[top.segment] == nil, !slots.holds(top) { continue }
             try mark(top, tick)

@@ -5,6 +5,18 @@ extension SlotStore {
     /// The sealed segments with their sizes in bytes.
     var sealedSegments: [UInt64: Int] { state.withLock { $0.sealed } }
 
+    /// The same, with those of other servers.
+    func allSealed() throws -> [UInt64: Int] {
+        guard objects.properties.isShared else { return sealedSegments }
+        let listed = try objects.list().compactMap { listing -> (UInt64, Int)? in
+            guard let (id, isSealed) = SegmentFormat.parse(name: listing.name), isSealed else { return nil }
+            return (id, listing.size)
+        }
+        let all = Dictionary(listed, uniquingKeysWith: { $1 })
+        state.withLock { $0.sealed = all.merging($0.sealed.filter { all[$0.key] != nil }) { $1 } }
+        return all
+    }
+
     /// Which segments there are, in one look: no segment is in neither list.
     var allSegments: (sealed: [UInt64], open: [OpenSegment]) {
         state.withLock { (Array($0.sealed.keys), Array($0.open.values)) }

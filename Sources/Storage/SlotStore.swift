@@ -21,6 +21,8 @@ final class SlotStore: Sendable {
         var nextSegment: UInt64 = 1
         /// How often a segment was replaced or removed by this process; those that never were are not here.
         var versions: [UInt64: Int] = [:]
+        /// How often any of them may have been, by another one.
+        var upheavals = 0
         var idle: [SlotWriter] = []
         var closed = false
         /// Objects that are finished and of which the catalog still keeps the bytes.
@@ -157,11 +159,11 @@ final class SlotStore: Sendable {
     func sealedSegment(_ id: UInt64) throws -> Sealed {
         while true {
             if let cached = directories.get(id) { return cached }
-            let version = state.withLock { $0.versions[id] }
+            let (version, upheavals) = state.withLock { ($0.versions[id], $0.upheavals) }
             let segment = try load(id)
             // If the segment was replaced meanwhile, this may be the directory of the old object: look again.
             let isCurrent = state.withLock { state in
-                guard state.versions[id] == version else { return false }
+                guard state.versions[id] == version, state.upheavals == upheavals else { return false }
                 directories.put(id, segment, cost: Self.cost(segment.records))
                 state.sealed[id] = segment.reader.size
                 return true
@@ -250,6 +252,12 @@ final class SlotStore: Sendable {
             try Self.check(record, pointer, offset, buffer.count)
             try segment.reader.readFully(into: buffer, at: Int(record.offset) + offset)
         }
+    }
+
+    /// Every directory is read anew when it is needed next.
+    func forgetDirectories() {
+        state.withLock { $0.upheavals += 1 }
+        directories.removeAll()
     }
 
     /// The directory of a segment is read anew when it is needed next.

@@ -12,16 +12,17 @@ extension History {
         _ options: GarbageOptions = GarbageOptions(), pause: @escaping (Double) throws -> Void,
         report: @escaping (GarbageProgress) -> Void = { _ in }
     ) throws -> GarbageReport {
-        try requireAlone()
         let (deleted, left) = (try read { try $0.deletedCommits() }, leftovers)
         if options.sealsFirst && !options.isDryRun {
             try store.sealIdleWriters()
             try transactBlocking { try $0.slots.rotate() }
         }
+        let others = try options.isDryRun ? nil : peers.map { try PeerCollection($0, pause: pause) }
+        defer { others?.end() }
         let collection = try store.beginCollection()
         defer { collection.end() }
         var run = GarbageRun(
-            collection: collection, options: options,
+            collection: collection, others: others, options: options,
             rhythm: WorkRhythm(clock: clock, share: options.workShare, pause: pause), pause: pause, tell: report)
         let plan = try run.plan(liveRoots)
         guard !options.isDryRun else { return run.report(plan, bytesFreed: 0) }
@@ -29,15 +30,6 @@ extension History {
         try transactBlocking { try $0.catalog.setSetting(Self.collectedSetting, to: String(deleted)) }
         collectedLeftovers.withLock { $0 = left }
         return run.report(plan, bytesFreed: freed)
-    }
-
-    /// What streams of other servers hold is not known here.
-    private func requireAlone() throws {
-        guard let peers, let other = try peers.present().first(where: { $0.number != peers.number }) else { return }
-        throw SpileError(
-            .unavailable,
-            "garbage is not collected while other servers use the store, as the one at \(other.place) does",
-            remedy: "leave one server running, then retry")
     }
 
     /// Whether commits were deleted or gave up files, or streams left something, since garbage was last collected.
@@ -76,12 +68,15 @@ extension CatalogReader {
 /// The steps of one collection, in the order that docs/INVARIANTS.md (Garbage) proves safe.
 private struct GarbageRun {
     let collection: GarbageCollection
+    /// Other servers on the same store.
+    let others: PeerCollection?
     let options: GarbageOptions
     var rhythm: WorkRhythm
     let pause: (Double) throws -> Void
     let tell: (GarbageProgress) -> Void
 
     mutating func plan(_ roots: () throws -> [Pointer]) throws -> GarbagePlan {
+        try others?.agree(on: nil)
         let first = try roots()
         collection.listed()
         try mark { collection, tick in try collection.mark(first, tick) }
@@ -89,9 +84,10 @@ private struct GarbageRun {
             return try collection.estimate(minimumDeadShare: options.minimumDeadShare) { try rhythm.step() }
         }
         try wait()
+        let made = try others?.agree(on: .waiting) ?? []
         let second = try roots()
         try mark { collection, tick in
-            try collection.markMade(tick)
+            try collection.markMade(and: made, tick)
             try collection.mark(second, tick)
         }
         return try collection.decide(minimumDeadShare: options.minimumDeadShare) { try rhythm.step() }
@@ -124,6 +120,7 @@ private struct GarbageRun {
         let items = plan.items.filter { $0.action != .keep }
         var freed = 0
         for (index, item) in items.enumerated() {
+            try others?.require()
             tell(.sweeping(done: index, total: items.count, bytesFreed: freed))
             freed += try collection.sweep(item)
             try rhythm.step()

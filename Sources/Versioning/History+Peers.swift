@@ -9,7 +9,9 @@ extension History {
     /// `givenUp` is called once if they give this server up: it writes nothing from then on and is to be started anew.
     /// To be called once; does nothing where there are no others.
     package func attend(at place: String, givenUp: @escaping @Sendable () -> Void) {
-        catalog.peers?.attend(at: place, heard: { [weak self] in self?.heard($0) }, givenUp: givenUp)
+        guard let peers, let follower else { return }
+        peers.attend(
+            at: place, heard: { [weak self] in self?.heard($0) }, collecting: { follower.follow($0) }, givenUp: givenUp)
     }
 
     /// What is durable elsewhere is news here, too. On the thread of the peers.

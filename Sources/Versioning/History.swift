@@ -26,6 +26,8 @@ package final class History: Sendable {
     let heads: HeadCache
     /// How often a commit that stays gave up files: was cleared, forgotten, or written again while it was open.
     let discards = Counter()
+    /// Takes part in other servers' collections of garbage; nil where there are none.
+    let follower: CollectionFollower?
     private let committer: Committer
     /// About group commit.
     package let figures = CommitterFigures()
@@ -50,6 +52,7 @@ package final class History: Sendable {
         self.catalog = catalog
         events = EventHub()
         heads = HeadCache(hasPeers: catalog.peers != nil)
+        follower = catalog.peers.map { CollectionFollower(store, $0) }
         try Self.prepare(catalog, now: clock.now())
         authSwitch = Atomic(try catalog.read { try $0.hasAuth() })
         committer = Committer(

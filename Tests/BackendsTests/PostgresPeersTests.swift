@@ -116,12 +116,12 @@
             let address = try fresh()
             let (a, b) = (try open(address), try open(address))
             let ear = Ear()
-            try peers(b).attend(at: "b:1", heard: ear.hear, givenUp: {})
+            try peers(b).attend(at: "b:1", heard: ear.hear, collecting: { _ in }, givenUp: {})
             await ear.wait(for: .anything)
             _ = try changes(a, announcing: [5, 9])
             await ear.wait(for: .about([5, 9]))
             let again = Ear()
-            try peers(a).attend(at: "a:1", heard: again.hear, givenUp: {})
+            try peers(a).attend(at: "a:1", heard: again.hear, collecting: { _ in }, givenUp: {})
             await again.wait(for: .anything)
             let connection = try PostgresConnection(address)
             try connection.execute(
@@ -138,7 +138,7 @@
             let address = try fresh()
             let (a, b) = (try open(address, lease: 1), try open(address, lease: 1))
             for (catalog, place) in [(a, "a:1"), (b, "b:1")] {
-                try peers(catalog).attend(at: place, heard: { _ in }, givenUp: {})
+                try peers(catalog).attend(at: place, heard: { _ in }, collecting: { _ in }, givenUp: {})
             }
             let (first, second) = (try peers(a), try peers(b))
             try await first.acquire()
@@ -159,7 +159,7 @@
             let (a, b) = (try open(address, lease: 0.5), try open(address, lease: 0.5))
             let known = try peers(a).number
             _ = try changes(a)
-            try peers(b).attend(at: "b:1", heard: { _ in }, givenUp: {})
+            try peers(b).attend(at: "b:1", heard: { _ in }, collecting: { _ in }, givenUp: {})
             // It never said that it is there, and the database has been up for long enough sooner or later.
             var alive: Set<UInt64> = [known]
             while alive.contains(known) { alive = (try? peers(b).giveUpAbsent()) ?? alive }
@@ -168,7 +168,8 @@
             #expect(error?.code == .failedPrecondition)
             #expect(error?.message.contains("given this one up") == true)
             let over = AsyncStream.makeStream(of: Void.self)
-            try peers(a).attend(at: "a:1", heard: { _ in }, givenUp: { over.continuation.finish() })
+            try peers(a).attend(
+                at: "a:1", heard: { _ in }, collecting: { _ in }, givenUp: { over.continuation.finish() })
             for await _ in over.stream {}
             _ = try changes(b)
             try a.close()

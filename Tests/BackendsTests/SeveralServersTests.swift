@@ -195,15 +195,84 @@
             try b.close()
         }
 
-        @Test func `garbage is left alone while others use the store`() async throws {
+        /// Runs a collection at one server while the others take part, as their threads do.
+        private func collect(at server: History) async throws -> GarbageReport {
+            try await withCheckedThrowingContinuation { continuation in
+                Thread {
+                    continuation.resume(
+                        with: Result { try server.collectGarbage(pause: { Thread.sleep(forTimeInterval: $0) }) })
+                }.start()
+            }
+        }
+
+        @Test func `garbage of all servers is collected by one, and the others go on with what is there`()
+            async throws
+        {
+            let company = try Company()
+            let (a, b) = (try company.server(smallSegment: 64 << 10), try company.server(others: [1]))
+            a.attend(at: "a:1", givenUp: {})
+            b.attend(at: "b:1", givenUp: {})
+            let repo = try await repo(a)
+            let (kept, lost) = (SeededRandomness(seed: 1).bytes(200_000), SeededRandomness(seed: 7).bytes(300_000))
+            for (index, server) in [a, b, a, b].enumerated() {
+                try await put(lost, at: "/x", to: CommitHandle(repo.branch("gone\(index)")), in: server)
+                try await put(kept, at: "/\(index)", to: CommitHandle(repo.branch("kept")), in: server)
+            }
+            try await a.transact(as: Self.user) { transaction in
+                for index in 0..<4 {
+                    let commit = try transaction.catalog.existingCommit(CommitHandle(repo.branch("gone\(index)")))
+                    try transaction.remove(set: commit.key.id, by: .drop)
+                }
+            }
+            let report = try await collect(at: b)
+            #expect(report.bytesFreed > 300_000)
+            for server in [a, b] {
+                for index in 0..<4 { #expect(try text(of: "/\(index)", at: repo.branch("kept"), in: server) == kept) }
+            }
+            // What was known by its hash is not there any more, and is written again.
+            try await put(lost, at: "/x", to: CommitHandle(repo.branch("kept")), in: a)
+            #expect(try text(of: "/x", at: repo.branch("kept"), in: b) == lost)
+            try a.close()
+            try b.close()
+        }
+
+        @Test func `a stream at another server that began before is waited for`() async throws {
+            let company = try Company()
+            let (a, b) = (try company.server(smallSegment: 64 << 10), try company.server(others: [1]))
+            a.attend(at: "a:1", givenUp: {})
+            b.attend(at: "b:1", givenUp: {})
+            let repo = try await repo(a)
+            let bytes = SeededRandomness(seed: 3).bytes(300_000)
+            try await put(bytes, at: "/x", to: CommitHandle(repo.branch("old")), in: a)
+            // It holds what the old commit has, which goes away meanwhile.
+            let upload = try Upload(to: CommitHandle(repo.branch("new")), in: a, as: Self.user)
+            let old = try a.read { try $0.existingCommit(CommitHandle(repo.branch("old"))) }
+            let entry = try #require(try a.store.entry(old.root, path: "/x", datum: "default"))
+            try upload.changes.put(entry, path: "/y", datum: "default", append: false)
+            try await b.transact(as: Self.user) { try $0.remove(set: old.key.id, by: .drop) }
+            async let report = collect(at: b)
+            _ = try await upload.finish()
+            _ = try await report
+            #expect(try text(of: "/y", at: repo.branch("new"), in: b) == bytes)
+            #expect(try text(of: "/y", at: repo.branch("new"), in: a) == bytes)
+            try a.close()
+            try b.close()
+        }
+
+        @Test func `one server collects at a time, and who was lost in the midst of it is succeeded`() async throws {
             let company = try Company()
             let (a, b) = (try company.server(), try company.server(others: [1]))
-            _ = try await repo(a)
-            let error = #expect(throws: SpileError.self) { _ = try a.collectGarbage(pause: { _ in }) }
+            let (first, second) = (try #require(a.peers), try #require(b.peers))
+            let collection = try first.beginCollection()
+            let error = #expect(throws: SpileError.self) { _ = try second.beginCollection() }
             #expect(error?.code == .unavailable)
-            try b.close()
-            _ = try a.collectGarbage(pause: { _ in })
+            try PostgresConnection(company.address).execute(
+                "UPDATE spile_servers SET seen = '-infinity' WHERE number = 1")
+            _ = try second.beginCollection()
+            let lost = #expect(throws: SpileError.self) { _ = try first.step(collection, to: .sweeping) }
+            #expect(lost?.code == .aborted)
             try a.close()
+            try b.close()
         }
     }
 #endif

@@ -10,7 +10,8 @@
     /// refused, and one that dies gives it back. When that connection is lost and made anew, another server may have
     /// been there meanwhile: each that opens the catalog counts `spile_schema.servers` up, and one that finds it
     /// changed writes no more. For several: they write in turn (``PostgresTurn``) and know of each other
-    /// (``PostgresPresence``); their locks are shared ones, so that a server of the one kind is refused beside one of the other.
+    /// (``PostgresPresence``); their locks are shared ones, so that a server of the one kind is refused beside one of
+    /// the other.
     ///
     /// Reads are snapshots (`REPEATABLE READ`), and wait for nobody.
     ///
@@ -118,7 +119,7 @@
         private static func bound(_ connection: PostgresConnection) throws {
             try connection.execute(
                 """
-                SET idle_in_transaction_session_timeout TO '30s'; SET tcp_keepalives_idle TO 5;
+                SET idle_in_transaction_session_timeout TO '10s'; SET tcp_keepalives_idle TO 5;
                 SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 3
                 """)
         }

@@ -11,7 +11,7 @@
     /// what this server believes of its own lease it counts by its own clock, from before the database was asked.
     final class PostgresPresence: Peers {
         /// Seconds after which a server that was not heard of is not there, and one that leads does no more.
-        private let lease: Double
+        let lease: Double
         /// Seconds between two signs of life.
         private var rhythm: Double { lease / 5 }
 
@@ -25,8 +25,8 @@
             var leadsUntil: ContinuousClock.Instant?
         }
 
-        private let address: PostgresAddress
-        private let own: Int64
+        let address: PostgresAddress
+        let own: Int64
         private let state = Mutex(State())
         private let bell = Bell()
 
@@ -42,11 +42,12 @@
 
         func attend(
             at place: String, heard: @escaping @Sendable (CatalogChanges) -> Void,
-            givenUp: @escaping @Sendable () -> Void
+            collecting: @escaping @Sendable (SharedCollection) -> Void, givenUp: @escaping @Sendable () -> Void
         ) {
             let thread = Thread { [self] in
+                let ears = Ears(heard: heard, collecting: collecting)
                 while !hasLeft {
-                    do { try attend(at: place, heard: heard) } catch let error as SpileError
+                    do { try attend(at: place, ears) } catch let error as SpileError
                         where error.code == .failedPrecondition
                     {
                         return givenUp()
@@ -59,20 +60,42 @@
 
         private var hasLeft: Bool { state.withLock { $0.hasLeft } }
 
-        private func attend(at place: String, heard: (CatalogChanges) -> Void) throws {
+        /// Who hears what. Belongs to the thread.
+        private final class Ears {
+            let heard: (CatalogChanges) -> Void
+            let collecting: (SharedCollection) -> Void
+            /// What was told last.
+            private var collection: SharedCollection?
+
+            init(heard: @escaping (CatalogChanges) -> Void, collecting: @escaping (SharedCollection) -> Void) {
+                self.heard = heard
+                self.collecting = collecting
+            }
+
+            func hear(_ collection: SharedCollection) {
+                if collection == self.collection { return }
+                self.collection = collection
+                collecting(collection)
+            }
+        }
+
+        private func attend(at place: String, _ ears: Ears) throws {
             let connection = try PostgresConnection(address)
             try connection.execute("SET statement_timeout TO '5s'; LISTEN \(PostgresTurn.channel)")
             try connection.execute("UPDATE spile_servers SET place = ? WHERE number = ?", [place, own]) { _ in }
             // What was told while nobody listened.
-            heard(.anything)
+            ears.heard(.anything)
             var next = ContinuousClock.now
             while !hasLeft {
                 if ContinuousClock.now >= next {
                     try beat(connection)
+                    ears.hear(try Self.collection(connection))
                     next = ContinuousClock.now + .seconds(rhythm)
                 }
                 let pause = max(0, (next - ContinuousClock.now) / .seconds(1))
-                for text in try connection.notifications(waiting: pause, or: bell) { tell(text, heard) }
+                for text in try connection.notifications(waiting: pause, or: bell) {
+                    if text == Self.collectionMoved { next = .now } else { tell(text, ears.heard) }
+                }
             }
         }
 
@@ -168,7 +191,7 @@
 
         // MARK: The others
 
-        private static let here = "NOT ended AND seen > clock_timestamp() - make_interval(secs => ?)"
+        static let here = "NOT ended AND seen > clock_timestamp() - make_interval(secs => ?)"
 
         func present() throws -> [Peer] {
             let connection = try PostgresConnection(address)

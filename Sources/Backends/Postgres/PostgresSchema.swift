@@ -58,7 +58,7 @@
             """
 
         /// For several servers at once: whose turn it is to write, what was changed in the last turns, who is there,
-        /// who leads. Each has its words in ``PostgresTurn`` and ``PostgresPresence``.
+        /// who leads, who collects garbage. Each has its words in ``PostgresTurn`` and ``PostgresPresence``.
         private static let servers = """
             CREATE TABLE spile_turn (turn BIGINT NOT NULL);
             INSERT INTO spile_turn (turn) VALUES (0);
@@ -67,8 +67,12 @@
                 number BIGINT PRIMARY KEY,
                 place TEXT NOT NULL,
                 seen TIMESTAMPTZ NOT NULL,
-                ended BOOLEAN NOT NULL
+                ended BOOLEAN NOT NULL,
+                answered BIGINT NOT NULL DEFAULT 0,
+                made TEXT NOT NULL DEFAULT ''
             );
+            CREATE TABLE spile_collection (number BIGINT NOT NULL, step BIGINT NOT NULL, collector BIGINT NOT NULL);
+            INSERT INTO spile_collection (number, step, collector) VALUES (0, 0, 0);
             CREATE TABLE spile_leader (number BIGINT NOT NULL, until TIMESTAMPTZ NOT NULL);
             INSERT INTO spile_leader (number, until) VALUES (0, '-infinity');
             """

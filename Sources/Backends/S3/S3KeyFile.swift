@@ -24,7 +24,7 @@ package struct S3KeyFile: KeyFile {
     }
 
     package func make(_ key: [UInt8]) throws -> [UInt8] {
-        do { try store.make(name, key) } catch let error as SpileError where error.code == .alreadyExists {}
+        do { try store.makeWhole(name, key) } catch let error as SpileError where error.code == .alreadyExists {}
         guard let made = try read() else { throw SpileError(.unavailable, "\(path) is gone as soon as it was made") }
         return made
     }
@@ -47,7 +47,7 @@ extension S3Store {
     }
 
     /// Makes a small object, whole. Throws `alreadyExists` where there is one.
-    package func make(_ name: String, _ bytes: [UInt8]) throws {
+    package func makeWhole(_ name: String, _ bytes: [UInt8]) throws {
         _ = try base.service.put(base.names.object(name), ByteBuffer(bytes: bytes), S3Terms(.absent))
     }
 }

@@ -10,6 +10,8 @@ struct GarbageService: Service {
     private static let workShare = 0.1
 
     let history: History
+    /// Whether this server is the one that collects.
+    let leads: @Sendable () -> Bool
     /// Seconds between two looks; nil never looks.
     let interval: Double?
     let logger: Logger
@@ -32,6 +34,7 @@ struct GarbageService: Service {
     /// Throws only when it is told to stop.
     private func look(after seconds: Double, _ pacer: Pacer) throws {
         try pacer.pause(seconds)
+        guard leads() else { return }
         do {
             let expired = try history.transactBlocking {
                 try $0.catalog.removeExpiredFileSets(at: $0.now, limit: 10_000)
