@@ -15,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## install what building and testing need (Debian packages, four Python environments)
+setup: ## install what building and testing need (Debian packages, five Python environments)
 	Scripts/setup.sh
 
 .PHONY: build
@@ -35,6 +35,10 @@ bin/pachctl: bin/spile
 .PHONY: test
 test: ## everything: builds, unit tests, wire check, client programs, containers, examples, a short demo
 	Scripts/test.sh
+
+.PHONY: cluster
+cluster: ## several servers on one catalog and one store, disturbed; docs/TESTING.md has the parameters
+	Scripts/cluster.sh
 
 .PHONY: demo
 demo: ## a real broker's messages land as commits; DEMO_SECONDS=N ends it by itself

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes the four Python environments the tests use, at the root of the repository:
+# Makes the five Python environments the tests use, at the root of the repository:
 #
 #   .venv-sdk      pachyderm-sdk, and protobuf for Scripts/check-wire.sh
 #   .venv-legacy   python-pachyderm, which needs an older protobuf
 #   .venv-examples pachyderm-sdk, and the clients of what the example spouts read
-#   .venv-s3       moto, an S3 server for the Swift tests
+#   .venv-s3       moto, an S3 server for the Swift tests and for those of several servers
+#   .venv-cluster  pachyderm-sdk, for the writers of the tests of several servers
 #
-# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3]     (no argument: all four)
+# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3|cluster]     (no argument: all five)
 #
 # Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
@@ -46,11 +47,13 @@ case "${1:-all}" in
     legacy) make_env legacy python_pachyderm ;;
     examples) make_env examples confluent_kafka examples ;;
     s3) make_env s3 moto.server ;;
+    cluster) make_env cluster pachyderm_sdk cluster ;;
     all)
         make_env sdk pachyderm_sdk
         make_env legacy python_pachyderm
         make_env examples confluent_kafka examples
         make_env s3 moto.server
+        make_env cluster pachyderm_sdk cluster
         ;;
-    *) fail "unknown environment '$1' (sdk, legacy, examples or s3)" ;;
+    *) fail "unknown environment '$1' (sdk, legacy, examples, s3 or cluster)" ;;
 esac

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """An S3 server for the tests: moto on a free port of the loopback, which checks every signature.
 
+Usage: s3-server.py [HOST]     (an address of this machine to listen on; default 127.0.0.1)
+
 Prints one line of JSON, {"endpoint", "bucket", "region", "access_key", "secret_key"}, and ends when its input does, so
 that it never outlives whoever started it. Runs in .venv-s3 (Scripts/python-env.sh s3).
 """
@@ -20,7 +22,8 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Several servers on one PostgreSQL and one S3 store, under fire: docs/TESTING.md, "Several servers under fire".
+#
+# Usage: Scripts/cluster.sh [PART]...     (no argument: tools and fire)
+#
+#   tools     the tests of the harness itself
+#   fire      writers, and servers, store and database that are disturbed; CLUSTER_SECONDS=600 for the long form
+#   scale     how much more two and three servers take in than one
+#   network   servers and spouts in network namespaces, with links that lose, delay and part; as root
+#
+# SPILE_BIN names a server that is built with the trait PostgreSQL. PYTEST is given to pytest.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+Scripts/python-env.sh cluster
+Scripts/python-env.sh s3
+
+python=.venv-cluster/bin/python
+pytest=("$python" -m pytest -q -s -p no:cacheprovider)
+read -r -a more <<<"${PYTEST:-}"
+
+(($#)) || set -- tools fire
+for part in "$@"; do
+    case "$part" in
+        tools) "${pytest[@]}" Tests/cluster/test_proxy.py Tests/cluster/test_checks.py "${more[@]}" ;;
+        fire) "${pytest[@]}" Tests/cluster/test_fire.py "${more[@]}" ;;
+        scale) "$python" Tests/cluster/scale.py ;;
+        # In a namespace of its own, so that nothing of this machine's network changes.
+        network) unshare --net "${pytest[@]}" Tests/cluster/test_network.py "${more[@]}" ;;
+        *)
+            echo "cluster: unknown part '$part' (tools, fire, scale or network)" >&2
+            exit 2
+            ;;
+    esac
+done

@@ -1,0 +1,207 @@
+"""What has to be true in the end, at each server: read through one after the other and compared with the ledgers."""
+
+import dataclasses
+import hashlib
+import tarfile
+from collections import Counter, defaultdict
+
+import grpc
+from pachyderm_sdk.api import pfs
+
+from calls import AGAIN, Calls, Code
+from company import Company, Member
+from ledger import Entry
+from processes import TimeIsUp, until
+from roles import Shared, line
+from scene import COPY, SPOUT
+
+# A whole branch, or a whole list of commits, in one call.
+CALL_SECONDS = 300
+# Until the pipeline and the spout have done what there is to do.
+PIPELINE_SECONDS = 180
+# So many of one kind are named, and the others counted.
+NAMED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    sha256: str
+    size: int
+
+
+class Stream:
+    """A call's answers as a file to read from."""
+
+    def __init__(self, messages):
+        self.messages = messages
+        self.rest = b""
+
+    def read(self, size: int) -> bytes:
+        pieces, have = [self.rest], len(self.rest)
+        while have < size and (message := next(self.messages, None)) is not None:
+            pieces.append(message.value)
+            have += len(message.value)
+        data = b"".join(pieces)
+        self.rest = data[size:]
+        return data[:size]
+
+
+class Found(list):
+    """What is wrong, in words."""
+
+    def some(self, what: str, things: list) -> None:
+        """One line for each of the first few things, and one for how many more there are."""
+        self.extend(f"{what}: {thing}" for thing in things[:NAMED])
+        if len(things) > NAMED:
+            self.append(f"{what}: {len(things) - NAMED} more")
+
+
+def files(calls: Calls, branch: str) -> dict[str, File]:
+    """All files of a branch's head."""
+    whole = pfs.File(commit=pfs.Commit.from_uri(branch), path="/")
+    found = {}
+    with tarfile.open(fileobj=Stream(calls.pfs.get_file_tar(file=whole)), mode="r|") as tar:
+        for one in tar:
+            if one.isfile():
+                data = tar.extractfile(one).read()
+                found["/" + one.name.strip("/")] = File(hashlib.sha256(data).hexdigest(), len(data))
+    return found
+
+
+def check(company: Company, ledger: list[Entry]) -> list[str]:
+    """Everything that is wrong. All servers have to be up, and no writer may write."""
+    found = Found()
+    until_pipelines_are_done(company, ledger, found)
+    written: dict[str, list[Entry]] = defaultdict(list)
+    for entry in ledger:
+        written[entry.repo].append(entry)
+    views = [View(member, written) for member in company.members]
+    for view in views:
+        view.check(found)
+        view.agree(views[0], found)
+        done = company.spile(view.member, "check")
+        if done.returncode:
+            found.append(f"`spile check` at {view.member.name}: {done.stdout}{done.stderr}")
+    return list(found)
+
+
+class View:
+    """What one server says."""
+
+    def __init__(self, member: Member, written: dict[str, list[Entry]]):
+        self.member = member
+        self.written = written
+        self.calls = Calls(member.address, CALL_SECONDS)
+        # By repo: the answers of ListCommit, newest first.
+        self.commits: dict[str, list[pfs.CommitInfo]] = {}
+
+    def check(self, found: Found) -> None:
+        for repo, entries in self.written.items():
+            self.commits[repo] = list(self.calls.pfs.list_commit(repo=pfs.Repo.from_uri(repo), all=True))
+            self._commits(repo, entries, found)
+            branches: dict[str, list[Entry]] = defaultdict(list)
+            for entry in entries:
+                branches[entry.branch].append(entry)
+            for branch, mine in branches.items():
+                if repo == Shared.role:
+                    self._lines(f"{repo}@{branch}", mine, found)
+                else:
+                    self._files(f"{repo}@{branch}", mine, found)
+        self._heads(found)
+        self._counted(found)
+        self._copied(found)
+
+    def _say(self, text: str) -> str:
+        return f"{self.member.name}: {text}"
+
+    def _commits(self, repo: str, entries: list[Entry], found: Found) -> None:
+        """Each acknowledged commit is there, once, finished and good."""
+        infos = {info.commit.id: info for info in self.commits[repo]}
+        found.some(self._say("commit lost"), [entry for entry in entries if entry.commit not in infos])
+        bad = [e for e in entries if (info := infos.get(e.commit)) and (info.error or not info.is_set("finished"))]
+        found.some(self._say("commit not finished, or in error"), bad)
+        counts = Counter(info.commit.id for info in self.commits[repo])
+        found.some(self._say("commit listed twice"), [f"{repo}@{one}" for one, count in counts.items() if count > 1])
+
+    def _files(self, branch: str, entries: list[Entry], found: Found) -> None:
+        there = files(self.calls, branch)
+        found.some(self._say("file lost"), [entry for entry in entries if entry.path not in there])
+        differ = [e for e in entries if (file := there.get(e.path)) and file != File(e.sha256, e.size)]
+        found.some(self._say("file differs"), [f"{e}: {there[e.path].size} bytes instead of {e.size}" for e in differ])
+        known = {entry.path for entry in entries} | {"/first"}
+        found.some(self._say("file that nobody wrote"), [f"{branch}:{path}" for path in there if path not in known])
+
+    def _lines(self, branch: str, entries: list[Entry], found: Found) -> None:
+        """Acknowledged lines are there: once with a key, at least once without."""
+        data = self.calls.read(pfs.Commit.from_uri(branch), Shared.path)
+        counts = Counter(data.splitlines(keepends=True))
+        lines = {line(entry.writer, entry.number): entry for entry in entries}
+        found.some(self._say("line lost"), [entry for text, entry in lines.items() if not counts[text]])
+        twice = [entry for text, entry in lines.items() if entry.keyed and counts[text] > 1]
+        found.some(self._say("line doubled in spite of its key"), twice)
+        found.some(self._say("line that nobody wrote"), [text for text in counts if text not in lines])
+
+    def _heads(self, found: Found) -> None:
+        """A write that expected a head was made on that head."""
+        parents = {info.commit.id: info.parent_commit.id for info in self.commits.get("heads", [])}
+        wrong = [e for e in self.written.get("heads", []) if e.commit in parents and parents[e.commit] != e.parent]
+        found.some(self._say("written on another head than expected"), wrong)
+
+    def _counted(self, found: Found) -> None:
+        """The spout's lines count up from zero: none is missing and none is there twice."""
+        if wrong := miscounted(counted(self.calls)):
+            found.append(self._say(f"the spout {SPOUT} counted wrong: {wrong}"))
+
+    def _copied(self, found: Found) -> None:
+        fed, made = files(self.calls, "feed@master"), files(self.calls, f"{COPY}@master")
+        wrong = [path for path in fed if made.get(path) != fed[path]] + [path for path in made if path not in fed]
+        found.some(self._say(f"the pipeline {COPY} has not copied rightly"), [f"feed@master:{path}" for path in wrong])
+
+    def agree(self, other: "View", found: Found) -> None:
+        for repo, infos in self.commits.items():
+            mine, theirs = ([info.to_json() for info in view.commits[repo]] for view in [self, other])
+            if mine == theirs:
+                continue
+            pairs = [(a, b) for a, b in zip(mine, theirs) if a != b]
+            first = f"{pairs[0][0]} and {pairs[0][1]}" if pairs else f"{len(mine)} and {len(theirs)} commits"
+            found.append(f"{self.member.name} and {other.member.name} list other commits of {repo}: {first}")
+
+
+def counted(calls: Calls) -> list[int]:
+    """The numbers that the spout has written."""
+    try:
+        return [int(word) for word in calls.read(pfs.Commit.from_uri(f"{SPOUT}@master"), "/log").split()]
+    except grpc.RpcError as error:
+        if error.code() in AGAIN or error.code() in (Code.NOT_FOUND, Code.UNKNOWN):
+            return []
+        raise
+
+
+def miscounted(numbers: list[int]) -> str:
+    """The first number that does not follow from the one before; nothing if there is none."""
+    for place, number in enumerate(numbers):
+        if number != place:
+            return f"line {place} says {number}"
+    return ""
+
+
+def until_pipelines_are_done(company: Company, ledger: list[Entry], found: Found) -> None:
+    """Waits until the copies are as many as there is fed, and the spout has gone on after all faults."""
+    calls = Calls(company.addresses[0], CALL_SECONDS)
+    fed = {entry.path for entry in ledger if entry.repo == "feed"}
+    before = len(counted(calls))
+
+    def copied() -> bool:
+        try:
+            return fed <= files(calls, f"{COPY}@master").keys()
+        except (grpc.RpcError, tarfile.ReadError):
+            # Before its first job there is nothing.
+            return False
+
+    for done, what in [(copied, f"{COPY} has copied"), (lambda: len(counted(calls)) > before, f"{SPOUT} goes on")]:
+        try:
+            until(done, PIPELINE_SECONDS, what)
+        except TimeIsUp as error:
+            states = [company.spile(member, "check", "status") for member in company.members]
+            found.append(f"{error}: {[done.stdout + done.stderr for done in states]}")
+    calls.close()

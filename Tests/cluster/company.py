@@ -1,0 +1,148 @@
+"""Several servers on one catalog and one store, each with stations of its own on the way to both."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+
+from postgres import Postgres
+from processes import until
+from proxy import Loop, Mode, Station
+from s3 import S3
+from spile_server import SPILE, Server
+
+RESTART_SECONDS = 60
+CALL_SECONDS = 60
+
+
+@dataclasses.dataclass
+class Member:
+    """One server, and its ways to the database and to the store."""
+
+    number: int
+    server: Server
+    to_catalog: Station
+    to_store: Station | None
+
+    @property
+    def name(self) -> str:
+        return f"server {self.number}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.server.host}:{self.server.port}"
+
+    @property
+    def is_up(self) -> bool:
+        return self.server.process is not None and self.server.process.poll() is None
+
+    @property
+    def stations(self) -> list[Station]:
+        return [self.to_catalog, *([self.to_store] if self.to_store else [])]
+
+    def pause(self) -> None:
+        self.server.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.server.process.send_signal(signal.SIGCONT)
+
+    def start(self) -> None:
+        """Starts it as whatever watches over it would: again and again until it is ready.
+
+        A server that cannot reach its database when it starts says so and ends.
+        """
+
+        def started() -> bool:
+            try:
+                self.server.start()
+            except RuntimeError as error:
+                self.start_error = error
+                return False
+            return True
+
+        self.start_error = None
+        try:
+            until(started, RESTART_SECONDS, f"{self.name} is up")
+        except Exception as error:
+            raise RuntimeError(f"{error}: {self.start_error}") from self.start_error
+
+
+class Company:
+    """All of it, in a folder of its own. `store` is "s3", or "local" for one server alone."""
+
+    def __init__(self, folder: str, count: int, store: str = "s3", options: tuple[str, ...] = ()):
+        if store == "local" and count > 1:
+            raise ValueError("several servers need a store that they share: CLUSTER_STORE=s3")
+        self.folder = folder
+        # What is undone in the end, newest first.
+        self.undo = contextlib.ExitStack()
+        try:
+            self.loop = Loop()
+            self.undo.callback(self.loop.close)
+            self.postgres = Postgres(f"{folder}/postgres.log")
+            self.undo.callback(self.postgres.stop)
+            self.postgres.start()
+            self.postgres.create_database()
+            self.s3 = S3(f"{folder}/s3.log") if store == "s3" else None
+            if self.s3:
+                self.undo.callback(self.s3.stop)
+            self.members = [self._member(number, options) for number in range(count)]
+            for member in self.members:
+                member.start()
+                self.undo.callback(self._end, member)
+        except BaseException:
+            self.undo.close()
+            raise
+
+    def _member(self, number: int, options: tuple[str, ...]) -> Member:
+        to_catalog = self._station(self.postgres.port)
+        to_store = self._station(self.s3.port) if self.s3 else None
+        words = ["--catalog", self.postgres.url(to_catalog.port), *options]
+        environment = {}
+        if to_store:
+            words += ["--store", self.s3.url("cluster")]
+            environment = self.s3.environment(to_store.port)
+        server = Server(f"{self.folder}/data{number}", f"{self.folder}/server{number}.log", tuple(words), environment)
+        return Member(number, server, to_catalog, to_store)
+
+    def _station(self, port: int) -> Station:
+        station = Station(self.loop, port)
+        self.undo.callback(station.close)
+        return station
+
+    @staticmethod
+    def _end(member: Member) -> None:
+        """What a test that failed has left: its servers may be paused or gone."""
+        if member.is_up:
+            member.go_on()
+            member.server.kill()
+
+    @property
+    def addresses(self) -> list[str]:
+        return [member.address for member in self.members]
+
+    def calm(self) -> None:
+        """Ends whatever the stations do."""
+        for member in self.members:
+            for station in member.stations:
+                station.set(Mode.PASS)
+
+    def stop(self) -> None:
+        """An orderly end of all servers; one that ends with an error is an error."""
+        for member in self.members:
+            status = member.server.stop()
+            if status != 0:
+                raise RuntimeError(f"{member.name} ended with status {status}; see {member.server.log}")
+
+    def close(self) -> None:
+        self.undo.close()
+
+    def spile(self, member: Member, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess:
+        """A client command of `spile`, to one of the servers."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
+        environment |= {"PACHD_ADDRESS": f"grpc://{member.address}", "PACH_CONFIG": f"{self.folder}/config.json"}
+        return subprocess.run(
+            [SPILE, *arguments], input=given, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS,
+            check=False,
+        )

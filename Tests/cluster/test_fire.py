@@ -1,0 +1,61 @@
+"""Several servers on one catalog and one store, while servers, store and database are disturbed: docs/TESTING.md."""
+
+import os
+import random
+import sys
+
+import pytest
+
+import checks
+import scene
+from company import Company
+from crew import Crew
+from faults import FAULTS, Pace, plan, strike
+from ledger import entries
+from processes import processes
+from report import figures, tell
+from settings import SETTINGS
+
+
+def kinds() -> list[str]:
+    known = [name for name in FAULTS if SETTINGS.store == "s3" or not name.startswith("store")]
+    unknown = set(SETTINGS.faults) - set(known)
+    assert not unknown, f"there are no faults {sorted(unknown)}; there are {known}"
+    return SETTINGS.faults or known
+
+
+@pytest.fixture
+def company(tmp_path):
+    company = Company(str(tmp_path), SETTINGS.servers, SETTINGS.store)
+    try:
+        yield company
+    finally:
+        company.close()
+        # Code whose server was killed and not started again.
+        for pid in processes(os.path.join(os.path.dirname(os.path.abspath(__file__)), "spout.py"), str(tmp_path)):
+            os.kill(pid, 9)
+
+
+def test_nothing_acknowledged_is_lost(company, tmp_path):
+    print(f"{SETTINGS}", file=sys.stderr)
+    scene.lay(company)
+    rounds = plan(kinds(), SETTINGS.servers, SETTINGS.pace, random.Random(SETTINGS.seed))
+    crew = Crew(str(tmp_path), company.addresses, SETTINGS.writers, SETTINGS.processes, SETTINGS.seed,
+                SETTINGS.pause, SETTINGS.patience)
+    try:
+        struck = strike(company, rounds, crew.must_run)
+        company.calm()
+        said = crew.stop()
+    finally:
+        crew.kill()
+    ledger = entries(str(tmp_path))
+    found = figures(ledger, struck, said.retries, servers=SETTINGS.servers, writers=SETTINGS.writers, seed=SETTINGS.seed)
+    tell(found)
+    wrong = said.wrong + checks.check(company, ledger)
+    wrong += [
+        f"after {name} nothing was acknowledged for {kind['silence_s']} s by those that it left alone"
+        for name, kind in found["faults"].items()
+        if all(FAULTS[one].strikes_one for one in name.split(" + ")) and kind["silence_s"] > SETTINGS.silence
+    ]
+    assert not wrong, "\n".join(["", *wrong, f"seed {SETTINGS.seed}, all files in {tmp_path}"])
+    company.stop()
