@@ -22,7 +22,7 @@ class Member:
 
     number: int
     server: Server
-    to_catalog: Station
+    to_catalog: Station | None
     to_store: Station | None
 
     @property
@@ -39,7 +39,7 @@ class Member:
 
     @property
     def stations(self) -> list[Station]:
-        return [self.to_catalog, *([self.to_store] if self.to_store else [])]
+        return [station for station in [self.to_catalog, self.to_store] if station]
 
     def pause(self) -> None:
         self.server.process.send_signal(signal.SIGSTOP)
@@ -69,12 +69,18 @@ class Member:
 
 
 class Company:
-    """All of it, in a folder of its own. `store` is "s3", or "local" for one server alone."""
+    """All of it, in a folder of its own. `store` is "s3", or "local" for one server alone.
 
-    def __init__(self, folder: str, count: int, store: str = "s3", options: tuple[str, ...] = ()):
+    `direct` leaves the stations out: they cost time where it is measured.
+    """
+
+    def __init__(
+        self, folder: str, count: int, store: str = "s3", options: tuple[str, ...] = (), direct: bool = False
+    ):
         if store == "local" and count > 1:
             raise ValueError("several servers need a store that they share: CLUSTER_STORE=s3")
         self.folder = folder
+        self.direct = direct
         # What is undone in the end, newest first.
         self.undo = contextlib.ExitStack()
         try:
@@ -96,13 +102,13 @@ class Company:
             raise
 
     def _member(self, number: int, options: tuple[str, ...]) -> Member:
-        to_catalog = self._station(self.postgres.port)
-        to_store = self._station(self.s3.port) if self.s3 else None
-        words = ["--catalog", self.postgres.url(to_catalog.port), *options]
+        to_catalog = None if self.direct else self._station(self.postgres.port)
+        to_store = self._station(self.s3.port) if self.s3 and not self.direct else None
+        words = ["--catalog", self.postgres.url(to_catalog and to_catalog.port), *options]
         environment = {}
-        if to_store:
+        if self.s3:
             words += ["--store", self.s3.url("cluster")]
-            environment = self.s3.environment(to_store.port)
+            environment = self.s3.environment(to_store and to_store.port)
         server = Server(f"{self.folder}/data{number}", f"{self.folder}/server{number}.log", tuple(words), environment)
         return Member(number, server, to_catalog, to_store)
 
