@@ -22,13 +22,18 @@ STOP_SECONDS = 60
 class Server:
     """`spile server`. `data` outlives a stop, so that a test can start it again on the same folder."""
 
-    def __init__(self, data: str, log: str, options: tuple = (), environment: dict | None = None):
+    def __init__(
+        self, data: str, log: str, options: tuple = (), environment: dict | None = None, host: str = "127.0.0.1",
+        prefix: tuple = (),
+    ):
+        """`prefix` is a command that runs the server's, such as one that enters a network namespace."""
+        self.prefix = prefix
         self.options = options
         self.environment = environment or {}
         self.data = data
         self.log = log
         self.process: subprocess.Popen | None = None
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = 0
         self.http = f"{self.host}:0"
         self.http_port = 0
@@ -44,7 +49,7 @@ class Server:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [
-                    SPILE, "server", "--data", self.data, "--listen", f"{self.host}:{self.port}",
+                    *self.prefix, SPILE, "server", "--data", self.data, "--listen", f"{self.host}:{self.port}",
                     "--http", self.http, *self.options,
                 ],
                 env=environment,

@@ -106,8 +106,10 @@ class GivenUp(Exception):
 class Fleet:
     """One client of all servers: it stays with one while that answers, and goes to the next one when it does not."""
 
-    def __init__(self, addresses: Iterable[str], first: int, seconds: float, patience: float, rng: random.Random):
-        self.all = [Calls(address, seconds) for address in addresses]
+    def __init__(
+        self, addresses: Iterable[str], first: int, seconds: float, patience: float, rng: random.Random, token: str = ""
+    ):
+        self.all = [Calls(address, seconds, token) for address in addresses]
         self.current = first % len(self.all)
         self.patience = patience
         self.random = rng

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 
+from hosts import HUB, Host
 from postgres import Postgres
 from processes import until
 from proxy import Loop, Mode, Station
@@ -71,26 +72,30 @@ class Member:
 class Company:
     """All of it, in a folder of its own. `store` is "s3", or "local" for one server alone.
 
-    `direct` leaves the stations out: they cost time where it is measured.
+    `direct` leaves the stations out: they cost time where it is measured. With `hosts` each server is on one of them, and
+    database and store are at their hub; there are no stations then, their links do what is to be done.
     """
 
     def __init__(
-        self, folder: str, count: int, store: str = "s3", options: tuple[str, ...] = (), direct: bool = False
+        self, folder: str, count: int, store: str = "s3", options: tuple[str, ...] = (), direct: bool = False,
+        hosts: list[Host] | None = None,
     ):
         if store == "local" and count > 1:
             raise ValueError("several servers need a store that they share: CLUSTER_STORE=s3")
         self.folder = folder
-        self.direct = direct
+        self.hosts = hosts
+        self.direct = direct or hosts is not None
+        here = HUB if hosts else "127.0.0.1"
         # What is undone in the end, newest first.
         self.undo = contextlib.ExitStack()
         try:
             self.loop = Loop()
             self.undo.callback(self.loop.close)
-            self.postgres = Postgres(f"{folder}/postgres.log")
+            self.postgres = Postgres(f"{folder}/postgres.log", here)
             self.undo.callback(self.postgres.stop)
             self.postgres.start()
             self.postgres.create_database()
-            self.s3 = S3(f"{folder}/s3.log") if store == "s3" else None
+            self.s3 = S3(f"{folder}/s3.log", here) if store == "s3" else None
             if self.s3:
                 self.undo.callback(self.s3.stop)
             self.members = [self._member(number, options) for number in range(count)]
@@ -109,7 +114,9 @@ class Company:
         if self.s3:
             words += ["--store", self.s3.url("cluster")]
             environment = self.s3.environment(to_store and to_store.port)
-        server = Server(f"{self.folder}/data{number}", f"{self.folder}/server{number}.log", tuple(words), environment)
+        place = (self.hosts[number].address, self.hosts[number].prefix) if self.hosts else ("127.0.0.1", ())
+        files = (f"{self.folder}/data{number}", f"{self.folder}/server{number}.log")
+        server = Server(*files, tuple(words), environment, *place)
         return Member(number, server, to_catalog, to_store)
 
     def _station(self, port: int) -> Station:

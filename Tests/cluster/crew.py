@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter
 
-from roles import cast
 from writers import Plan
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,11 +24,15 @@ class Said:
 
 
 class Crew:
-    def __init__(self, folder: str, addresses: list[str], count: int, processes: int, seed: int, pause: float,
-                 patience: float):
+    def __init__(
+        self, folder: str, addresses: list[str], roles: list[tuple[str, bool]], processes: int, seed: int,
+        pause: float, patience: float, prefix: tuple[str, ...] = (),
+    ):
+        """`prefix` is a command that runs the processes', such as one that enters a network namespace."""
+        self.prefix = prefix
         self.folder = folder
         self.patience = patience
-        writers = [(number, role, keyed) for number, (role, keyed) in enumerate(cast(count))]
+        writers = [(number, role, keyed) for number, (role, keyed) in enumerate(roles)]
         self.processes = []
         for number in range(processes):
             mine = writers[number::processes]
@@ -41,7 +44,7 @@ class Crew:
     def _start(self, path: str) -> subprocess.Popen:
         with open(f"{self.folder}/writers.log", "ab") as log:
             return subprocess.Popen(
-                [sys.executable, os.path.join(HERE, "writers.py"), path],
+                [*self.prefix, sys.executable, os.path.join(HERE, "writers.py"), path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )
 

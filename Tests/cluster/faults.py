@@ -144,7 +144,7 @@ class Round:
 
     @property
     def strikes_one(self) -> bool:
-        return all(FAULTS[name].strikes_one for name in self.faults)
+        return all(name in FAULTS and FAULTS[name].strikes_one for name in self.faults)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,4 +203,6 @@ def strike(company: Company, rounds: list[Round], must_go_on: Callable[[], None]
         for fault in reversed(faults):
             fault.end(company, victim)
         struck.append(Struck(one, began, time.monotonic()))
+    # What the last one did to the writers shows only after it.
+    clock.wait(rounds[-1].calm)
     return struck

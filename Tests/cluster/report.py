@@ -3,10 +3,14 @@
 import bisect
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
 
 from faults import Struck
 from ledger import Entry
+
+
+WAITS = ("silence_s", "recovery_s")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +60,9 @@ def figures(ledger: list[Entry], struck: list[Struck], retries: dict[str, int], 
     by_server: dict[int, int] = {}
     for entry in ledger:
         by_server[entry.server] = by_server.get(entry.server, 0) + 1
-    kinds: dict[str, dict] = {}
+    kinds: dict[str, list[Silence]] = {}
     for one in struck:
-        found = silence(ledger, one)
-        kind = kinds.setdefault(one.round.name, {"times": 0, "silence_s": 0, "recovery_s": 0})
-        kind["times"] += 1
-        kind["silence_s"] = round(max(kind["silence_s"], found.silence), 3)
-        kind["recovery_s"] = round(max(kind["recovery_s"], found.recovery), 3)
+        kinds.setdefault(one.round.name, []).append(silence(ledger, one))
     return {
         **more,
         "seconds": round(seconds, 1),
@@ -73,8 +73,29 @@ def figures(ledger: list[Entry], struck: list[Struck], retries: dict[str, int], 
         "commits_by_server": dict(sorted(by_server.items())),
         "writes_tried_again": sum(1 for entry in ledger if entry.tries > 1),
         "retries": dict(retries),
-        "faults": kinds,
+        "faults": {
+            name: {
+                "times": len(found),
+                "silence_s": seconds_of(max(one.silence for one in found)),
+                "recovery_s": seconds_of(max(one.recovery for one in found)),
+            }
+            for name, found in sorted(kinds.items())
+        },
     }
+
+
+def seconds_of(value: float) -> float | None:
+    """None for what never came."""
+    return round(value, 3) if math.isfinite(value) else None
+
+
+def too_silent(ledger: list[Entry], struck: list[Struck], limit: float) -> list[str]:
+    """The faults of one server after which the others were silent for too long."""
+    return [
+        f"with {one.round.name} of server {one.round.victim} the others acknowledged nothing for {found.silence:.1f} s"
+        for one in struck
+        if one.round.strikes_one and (found := silence(ledger, one)).silence > limit
+    ]
 
 
 def table(figures: dict) -> str:
@@ -93,8 +114,9 @@ def table(figures: dict) -> str:
         "",
         f"{'fault':36}{'times':>6}{'longest silence':>17}{'first after it':>16}",
     ]
-    for name, kind in sorted(figures["faults"].items()):
-        lines.append(f"{name:36}{kind['times']:6}{kind['silence_s']:15.2f} s{kind['recovery_s']:14.2f} s")
+    for name, kind in figures["faults"].items():
+        silent, after = ("never" if kind[which] is None else f"{kind[which]:.2f} s" for which in WAITS)
+        lines.append(f"{name:36}{kind['times']:6}{silent:>17}{after:>16}")
     return "\n".join(lines)
 
 
