@@ -117,7 +117,10 @@ struct Routes {
                 try await context.cancellation.cancelled
                 return nil
             }
-            guard case .some(.some(let result)) = try await group.next() else { throw CancellationError() }
+            guard case .some(.some(let result)) = try await group.next() else {
+                // A caller who went away reads no answer; one who is still there may come again, here or elsewhere.
+                throw SpileError(.unavailable, "the server is shutting down", remedy: "try again")
+            }
             return result
         }
     }
