@@ -1,4 +1,4 @@
-"""The calls that writers make: each with a deadline, with the headers of docs/EXACTLY_ONCE.md, and which may be retried.
+"""The calls that writers make: with deadlines and the headers of docs/EXACTLY_ONCE.md; and which may be made again.
 
 Writes go below the SDK's own methods, because these hide the header of the answer that names the commit.
 """

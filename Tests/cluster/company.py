@@ -72,8 +72,8 @@ class Member:
 class Company:
     """All of it, in a folder of its own. `store` is "s3", or "local" for one server alone.
 
-    `direct` leaves the stations out: they cost time where it is measured. With `hosts` each server is on one of them, and
-    database and store are at their hub; there are no stations then, their links do what is to be done.
+    `direct` leaves the stations out: they cost time where it is measured. With `hosts` each server is on one of them,
+    and database and store are at their hub; there are no stations then, their links do what is to be done.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A spout whose work is done on another host: what the launch was told goes into a file, and then it only waits.
 
-The file is what an agent on the other host would be given. Nothing that ends this program ends the work over there, so a
-launch that was replaced goes on as a zombie while its host cannot be reached.
+The file is what an agent on the other host would be given. Nothing that ends this program ends the work over there, so
+a launch that was replaced goes on as a zombie while its host cannot be reached.
 """
 
 import json

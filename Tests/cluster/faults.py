@@ -178,7 +178,8 @@ def plan(kinds: list[str], servers: int, pace: Pace, rng: random.Random) -> list
         elif rng.random() < pace.both and len(kinds) > 1:
             # What strikes a server is the outer one: it comes back only where it finds its database.
             names = [rng.choice(kinds)]
-            names += [name for name in rng.sample(kinds, 2) if name not in names and not FAULTS[name].strikes_servers][:1]
+            others = [name for name in kinds if name not in names and not FAULTS[name].strikes_servers]
+            names += rng.sample(others, min(1, len(others)))
         else:
             names = [rng.choice(kinds)]
         rounds.append(Round(names, rng.randrange(servers), rng.uniform(*pace.calm), rng.uniform(*pace.hold)))

@@ -1,7 +1,7 @@
 """Hosts that are network namespaces, each with a link to the hub: the namespace that the test itself runs in.
 
-All addresses are of 10.99.0.0/16. Nothing of this machine's own network changes: `require` sees to it that the test is in a
-namespace of its own. Everything is gone when the processes that hold it are.
+All addresses are of 10.99.0.0/16. Nothing of this machine's own network changes: `make_hub` sees to it that the test is
+in a namespace of its own. Everything is gone when the processes that hold it are.
 """
 
 import dataclasses

@@ -1,7 +1,8 @@
 """A link between two network namespaces, which loses, delays and cuts: link.py NEAR FAR PID.
 
-It makes an interface NEAR in its own namespace and FAR in that of the process, and carries packets between them. It prints
-`ready`, takes a line of JSON ({"loss", "delay", "jitter", "cut"}) at a time, and answers `done`. It ends with its input.
+It makes an interface NEAR in its own namespace and FAR in that of the process, and carries packets between them. It
+prints `ready`, takes a line of JSON ({"loss", "delay", "jitter", "cut"}) at a time, and answers `done`. It ends with
+its input.
 
 The packets go through this program, because the kernels of test machines often come without a queue that does it.
 """

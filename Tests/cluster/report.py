@@ -49,7 +49,8 @@ def share(ordered: list[float], part: float) -> float:
 def waits(ledger: Iterable[Entry]) -> dict[str, float]:
     """Milliseconds from the first try of a write to its acknowledgement."""
     ordered = sorted(entry.acknowledged - entry.began for entry in ledger)
-    return {name: round(1000 * share(ordered, part), 1) for name, part in [("p50", 0.5), ("p99", 0.99), ("longest", 1)]}
+    parts = {"p50": 0.5, "p99": 0.99, "longest": 1}
+    return {name: round(1000 * share(ordered, part), 1) for name, part in parts.items()}
 
 
 def figures(ledger: list[Entry], struck: list[Struck], retries: dict[str, int], **more) -> dict:
@@ -69,7 +70,9 @@ def figures(ledger: list[Entry], struck: list[Struck], retries: dict[str, int], 
         "commits": len(ledger),
         "commits_per_s": round(len(ledger) / seconds, 1),
         "mb_per_s": round(sum(entry.size for entry in ledger) / seconds / 1e6, 2),
-        "acknowledged_ms": {"all": waits(ledger), **{role: waits(e for e in ledger if e.role == role) for role in roles}},
+        "acknowledged_ms": {
+            "all": waits(ledger), **{role: waits(entry for entry in ledger if entry.role == role) for role in roles}
+        },
         "commits_by_server": dict(sorted(by_server.items())),
         "writes_tried_again": sum(1 for entry in ledger if entry.tries > 1),
         "retries": dict(retries),

@@ -1,4 +1,4 @@
-"""What writers do. Each makes numbered writes, notes what was acknowledged, and reads some of it through another server."""
+"""What writers do: numbered writes, of which they note what was acknowledged, and read some through another server."""
 
 import hashlib
 import random

@@ -1,8 +1,8 @@
 """How much more several servers take in than one: the same work for each of 1, 2, 3 servers, with writers of its own.
 
-Where there is not a core for each server, each gets the same small part of one (CLUSTER_SHARE): what it is bound by is then
-its own processor time, as on a machine of its own. Prints a table and a line of JSON. Run it on a machine that does nothing
-else.
+Where there is not a core for each server, each gets the same small part of one (CLUSTER_SHARE): what it is bound by
+is then its own processor time, as on a machine of its own. Prints a table and a line of JSON. Run it on a machine that
+does nothing else.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What stands in the servers before the writers come: a repo for each role, a spout that counts, a pipeline that copies."""
+"""What there is before the writers come: a repo for each role, a spout that counts, a pipeline that copies."""
 
 import json
 import os

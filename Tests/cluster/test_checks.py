@@ -30,8 +30,8 @@ def ledger(company):
 
     def put(role: str, branch: str, path: str, data: bytes, parent: str = "") -> None:
         commit = calls.put(pfs.Commit.from_uri(f"{role}@{branch}"), path, data, expected_head=parent)
-        sha256 = hashlib.sha256(data).hexdigest()
-        found.append(Entry(role, 0, len(found), role, branch, path, commit, sha256, len(data), True, 0, 1, 0, 1, parent))
+        about = (hashlib.sha256(data).hexdigest(), len(data))
+        found.append(Entry(role, 0, len(found), role, branch, path, commit, *about, True, 0, 1, 0, 1, parent))
 
     put("single", "w000", "/1", b"one")
     put("shared", "master", "/lines", line(0, len(found)))

@@ -1,4 +1,4 @@
-"""Hosts with links that lose, delay and part: writers go on, spouts come back, zombies write nothing. docs/TESTING.md."""
+"""Hosts with links that lose, delay and part: writers go on, spouts come back, zombies write nothing."""
 
 import glob
 import json
@@ -80,9 +80,7 @@ def test_commits_go_on_over_bad_links(company, hosts, tmp_path):
     rng = random.Random(SETTINGS.seed)
     # Large files do not get through such links in the time that a call has.
     roles = [(role, keyed) for role, keyed in cast(SETTINGS.writers) if role != "large"][:16]
-    crew = Crew(
-        str(tmp_path), company.addresses, roles, 4, SETTINGS.seed, 0, SETTINGS.patience, far.prefix
-    )
+    crew = Crew(str(tmp_path), company.addresses, roles, 4, SETTINGS.seed, 0, SETTINGS.patience, far.prefix)
     try:
         struck = part(links, rng, crew.must_run)
         said = crew.stop()
@@ -100,7 +98,8 @@ def test_commits_go_on_over_bad_links(company, hosts, tmp_path):
 def part(links: dict[Host, Quality], rng: random.Random, must_go_on: Callable[[], None]) -> list[Struck]:
     """Cuts one link after the other, the last one being the writers' own.
 
-    Between two cuts it is calm for longer than under fire: whoever was cut off for some seconds sends again after as many.
+    Between two cuts it is calm for longer than under fire: TCP that was cut off for some seconds sends again after as
+    many.
     """
     clock, struck, left = threading.Event(), [], SETTINGS.pace.seconds
     while left > 0:

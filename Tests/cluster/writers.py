@@ -1,7 +1,7 @@
 """A process of writers, each a thread: writers.py PLAN. They write until the standard input ends.
 
-Then each ends the write that it is at, and the last line of the standard output is JSON: how often calls were made again
-by code, and what went wrong, in words.
+Then each ends the write that it is at, and the last line of the standard output is JSON: how often calls were made
+again by code, and what went wrong, in words.
 """
 
 import dataclasses
