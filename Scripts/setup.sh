@@ -67,6 +67,7 @@ need_test() {
     need rabbitmq-server has_command rabbitmq-server
     need nats-server has_command nats-server
     need postgresql has_postgresql
+    need iproute2 has_command ip
     need libpq-dev has_header postgresql/libpq-fe.h
     # Tells the package manager where Debian keeps what it says of libraries.
     need pkg-config has_command pkg-config

@@ -5,16 +5,19 @@ import dataclasses
 import os
 import signal
 import subprocess
+import threading
 
 from hosts import HUB, Host
 from postgres import Postgres
-from processes import until
+from processes import TimeIsUp, until
 from proxy import Loop, Mode, Station
 from s3 import S3
 from spile_server import SPILE, Server
 
 RESTART_SECONDS = 60
 CALL_SECONDS = 60
+# Of a log, in a message.
+LOG_BYTES = 2000
 
 
 @dataclasses.dataclass
@@ -25,6 +28,10 @@ class Member:
     server: Server
     to_catalog: Station | None
     to_store: Station | None
+    is_wanted: bool = False
+    """Whether it is to run. Guarded by the lock, as are starts and ends: a keeper looks from another thread."""
+
+    lock: threading.RLock = dataclasses.field(default_factory=threading.RLock)
 
     @property
     def name(self) -> str:
@@ -48,11 +55,32 @@ class Member:
     def go_on(self) -> None:
         self.server.process.send_signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        with self.lock:
+            self.is_wanted = False
+            self.server.kill()
+
+    def stop(self) -> None:
+        """An orderly end; anything else is an error. One that has ended by itself is left as it is."""
+        with self.lock:
+            self.is_wanted = False
+            if not self.is_up:
+                return
+            status = self.server.stop()
+        if status != 0:
+            raise RuntimeError(f"{self.name} was told to stop and ended with status {status}: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of its log, and where that is."""
+        return f"{self.server.log}: {self.server.log_text()[-LOG_BYTES:].strip()}"
+
     def start(self) -> None:
         """Starts it as whatever watches over it would: again and again until it is ready.
 
         A server that cannot reach its database when it starts says so and ends.
         """
+
+        self.start_error: RuntimeError | None = None
 
         def started() -> bool:
             try:
@@ -62,11 +90,12 @@ class Member:
                 return False
             return True
 
-        self.start_error = None
-        try:
-            until(started, RESTART_SECONDS, f"{self.name} is up")
-        except Exception as error:
-            raise RuntimeError(f"{error}: {self.start_error}") from self.start_error
+        with self.lock:
+            try:
+                until(started, RESTART_SECONDS, f"{self.name} is up")
+            except TimeIsUp as error:
+                raise RuntimeError(f"{error}: {str(self.start_error)[-LOG_BYTES:]}") from None
+            self.is_wanted = True
 
 
 class Company:
@@ -129,7 +158,7 @@ class Company:
         """What a test that failed has left: its servers may be paused or gone."""
         if member.is_up:
             member.go_on()
-            member.server.kill()
+            member.kill()
 
     @property
     def addresses(self) -> list[str]:
@@ -144,9 +173,9 @@ class Company:
     def stop(self) -> None:
         """An orderly end of all servers; one that ends with an error is an error."""
         for member in self.members:
-            status = member.server.stop()
-            if status != 0:
-                raise RuntimeError(f"{member.name} ended with status {status}; see {member.server.log}")
+            if not member.is_up:
+                raise RuntimeError(f"{member.name} ended by itself: {member.last_words()}")
+            member.stop()
 
     def close(self) -> None:
         self.undo.close()

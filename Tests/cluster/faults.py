@@ -30,13 +30,11 @@ def nothing(company: Company, victim: Member) -> None:
 
 
 def kill(company: Company, victim: Member) -> None:
-    victim.server.kill()
+    victim.kill()
 
 
 def stop(company: Company, victim: Member) -> None:
-    status = victim.server.stop()
-    if status != 0:
-        raise RuntimeError(f"{victim.name} was told to stop and ended with status {status}; see {victim.server.log}")
+    victim.stop()
 
 
 def start(company: Company, victim: Member) -> None:
@@ -45,7 +43,7 @@ def start(company: Company, victim: Member) -> None:
 
 def kill_all(company: Company, victim: Member) -> None:
     for member in company.members:
-        member.server.kill()
+        member.kill()
 
 
 def start_all(company: Company, victim: Member) -> None:

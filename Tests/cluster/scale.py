@@ -88,7 +88,7 @@ def bind(company: Company, stack: contextlib.ExitStack) -> None:
             share = Share(f"spile-{os.getpid()}-{len(company.members)}-{member.number}", SHARE)
             stack.callback(share.close)
             # Before the group is removed.
-            stack.callback(member.server.kill)
+            stack.callback(member.kill)
             share.add(pid)
 
 

@@ -11,6 +11,7 @@ import scene
 from company import Company
 from crew import Crew
 from faults import FAULTS, Pace, plan, strike
+from keeper import Keeper
 from ledger import entries
 from processes import processes
 from report import figures, tell, too_silent
@@ -45,15 +46,27 @@ def test_nothing_acknowledged_is_lost(company, tmp_path):
         str(tmp_path), company.addresses, cast(SETTINGS.writers), SETTINGS.processes, SETTINGS.seed, SETTINGS.pause,
         SETTINGS.patience,
     )
-    try:
-        struck = strike(company, rounds, crew.must_run)
-        company.calm()
-        said = crew.stop()
-    finally:
-        crew.kill()
-    ledger = entries(str(tmp_path))
-    settings = {"servers": SETTINGS.servers, "writers": SETTINGS.writers, "seed": SETTINGS.seed}
+    with Keeper(company) as keeper:
+
+        def must_go_on() -> None:
+            crew.must_run()
+            keeper.must_be_well()
+
+        try:
+            struck = strike(company, rounds, must_go_on)
+            company.calm()
+            said = crew.stop()
+        finally:
+            crew.kill()
+        ledger = entries(str(tmp_path))
+        wrong = said.wrong + too_silent(ledger, struck, SETTINGS.silence) + checks.check(company, ledger)
+    for text in keeper.restarts:
+        print(text)
+    settings = {
+        "servers": SETTINGS.servers, "writers": SETTINGS.writers, "seed": SETTINGS.seed,
+        "ended_by_themselves": len(keeper.restarts),
+    }
     tell(figures(ledger, struck, said.retries, **settings))
-    wrong = said.wrong + too_silent(ledger, struck, SETTINGS.silence) + checks.check(company, ledger)
+    wrong += keeper.wrong
     assert not wrong, "\n".join(["", *wrong, f"seed {SETTINGS.seed}, all files in {tmp_path}"])
     company.stop()

@@ -20,6 +20,7 @@ from company import Company, Member
 from crew import Crew
 from faults import Round, Struck
 from hosts import Host, make_hub, missing
+from keeper import Keeper
 from ledger import entries
 from link import Quality
 from processes import processes, until
@@ -81,16 +82,18 @@ def test_commits_go_on_over_bad_links(company, hosts, tmp_path):
     # Large files do not get through such links in the time that a call has.
     roles = [(role, keyed) for role, keyed in cast(SETTINGS.writers) if role != "large"][:16]
     crew = Crew(str(tmp_path), company.addresses, roles, 4, SETTINGS.seed, 0, SETTINGS.patience, far.prefix)
-    try:
-        struck = part(links, rng, crew.must_run)
-        said = crew.stop()
-    finally:
-        crew.kill()
-    for host in links:
-        host.set(Quality())
-    ledger = entries(str(tmp_path))
+    with Keeper(company) as keeper:
+        try:
+            struck = part(links, rng, crew.must_run)
+            said = crew.stop()
+        finally:
+            crew.kill()
+        for host in links:
+            host.set(Quality())
+        ledger = entries(str(tmp_path))
+        wrong = said.wrong + checks.check(company, ledger)
     tell(figures(ledger, struck, said.retries, servers=SETTINGS.servers, seed=SETTINGS.seed))
-    wrong = said.wrong + checks.check(company, ledger)
+    wrong += keeper.wrong
     assert not wrong, "\n".join(["", *wrong])
     company.stop()
 
@@ -247,6 +250,15 @@ def check_log(lines: list[str], zombie: FarWriter, heir: FarWriter, order: str) 
 def test_a_server_that_is_parted_loses_its_spout_and_comes_back(company):
     """The spout goes on at another server; the one whose host was parted, and its code, write nothing any more."""
     scene.lay(company)
+    with Keeper(company) as keeper:
+        part_the_runner(company)
+        wrong = checks.check(company, [])
+    wrong += keeper.wrong
+    assert not wrong, "\n".join(["", *wrong])
+    company.stop()
+
+
+def part_the_runner(company: Company) -> None:
     parted = until_it_runs(company)
     company.hosts[parted.number].set(CUT)
     others = [member for member in company.members if member is not parted]
@@ -260,9 +272,6 @@ def test_a_server_that_is_parted_loses_its_spout_and_comes_back(company):
     after = until_counted(returned, before + 20)
     until(lambda: len(runners(company)) == 1, SECONDS, "the spout runs at one server only")
     until_counted(returned, after + 10)
-    wrong = checks.check(company, [])
-    assert not wrong, "\n".join(["", *wrong])
-    company.stop()
 
 
 def runners(company: Company) -> list[Member]:
