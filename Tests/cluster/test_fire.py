@@ -9,10 +9,10 @@ import pytest
 import checks
 import scene
 from company import Company
-from crew import Crew
-from faults import FAULTS, Pace, plan, strike
+from crew import Crew, Said
+from faults import FAULTS, Struck, plan, strike
 from keeper import Keeper
-from ledger import entries
+from ledger import Entry, entries
 from processes import processes
 from report import figures, tell, too_silent
 from roles import cast
@@ -59,14 +59,19 @@ def test_nothing_acknowledged_is_lost(company, tmp_path):
         finally:
             crew.kill()
         ledger = entries(str(tmp_path))
+        tell_of(ledger, struck, said, keeper)
         wrong = said.wrong + too_silent(ledger, struck, SETTINGS.silence) + checks.check(company, ledger)
-    for text in keeper.restarts:
-        print(text)
-    settings = {
-        "servers": SETTINGS.servers, "writers": SETTINGS.writers, "seed": SETTINGS.seed,
-        "ended_by_themselves": len(keeper.restarts),
-    }
-    tell(figures(ledger, struck, said.retries, **settings))
     wrong += keeper.wrong
     assert not wrong, "\n".join(["", *wrong, f"seed {SETTINGS.seed}, all files in {tmp_path}"])
     company.stop()
+
+
+def tell_of(ledger: list[Entry], struck: list[Struck], said: Said, keeper: Keeper) -> None:
+    for text in keeper.restarts:
+        print(text)
+    tell(
+        figures(
+            ledger, struck, said.retries, servers=SETTINGS.servers, writers=SETTINGS.writers, seed=SETTINGS.seed,
+            ended_by_themselves=len(keeper.restarts),
+        )
+    )
