@@ -23,7 +23,7 @@ read -r -a more <<<"${PYTEST:-}"
 (($#)) || set -- tools fire
 for part in "$@"; do
     case "$part" in
-        tools) "${pytest[@]}" Tests/cluster/test_proxy.py Tests/cluster/test_checks.py "${more[@]}" ;;
+        tools) "${pytest[@]}" Tests/cluster/test_{proxy,report,checks}.py "${more[@]}" ;;
         fire) "${pytest[@]}" Tests/cluster/test_fire.py "${more[@]}" ;;
         scale) "$python" Tests/cluster/scale.py ;;
         # In a namespace of its own, so that nothing of this machine's network changes.

@@ -21,6 +21,8 @@ Code = grpc.StatusCode
 AGAIN = (Code.UNAVAILABLE, Code.ABORTED, Code.DEADLINE_EXCEEDED)
 
 PIECE = 4 << 20
+# Of so many calls one goes to another server for no reason.
+MOVES = 20
 OPTIONS = [
     ("grpc.max_receive_message_length", 32 << 20),
     ("grpc.max_send_message_length", 32 << 20),
@@ -64,6 +66,11 @@ class Calls:
             "/pfs_v2.API/FinishCommit", pfs.FinishCommitRequest.SerializeToString, Empty.FromString
         )
 
+        # As they come, so that those of two servers can be compared without taking them apart.
+        self.list_commit = self.channel.unary_stream(
+            "/pfs_v2.API/ListCommit", pfs.ListCommitRequest.SerializeToString, bytes
+        )
+
     def put(self, commit: pfs.Commit, path: str, data: bytes, replace: bool = False, **headers: str) -> str:
         """Appends to a file, or replaces it, in a branch or in an open commit. Gives the id that the answer names."""
         requests = [pfs.ModifyFileRequest(set_commit=commit)]
@@ -87,6 +94,11 @@ class Calls:
         file = pfs.File(commit=commit, path=path)
         return b"".join(message.value for message in self.pfs.get_file(file=file))
 
+    def commits(self, repo: pfs.Repo) -> list[bytes]:
+        """The answers of ListCommit for all commits of a repo, each as it came; newest first."""
+        request = pfs.ListCommitRequest(repo=repo, all=True)
+        return list(self.list_commit(request, timeout=self.seconds, metadata=self.token))
+
     def head(self, branch: pfs.Branch) -> str:
         """The id of a branch's head."""
         return self.pfs.inspect_branch(branch=branch).head.id
@@ -104,7 +116,9 @@ class GivenUp(Exception):
 
 
 class Fleet:
-    """One client of all servers: it stays with one while that answers, and goes to the next one when it does not."""
+    """One client of all servers: it goes to the next one when its server does not answer, and now and then without a
+    reason, so that a server that was away is used again.
+    """
 
     def __init__(
         self, addresses: Iterable[str], first: int, seconds: float, patience: float, rng: random.Random, token: str = ""
@@ -119,6 +133,8 @@ class Fleet:
 
     def go(self, work: Callable[[Calls], T]) -> tuple[T, int, int]:
         """Does it until a server has; gives the result, the server's number, and how many tries it took."""
+        if self.random.randrange(MOVES) == 0:
+            self.turn()
         deadline = time.monotonic() + self.patience
         tries = 1
         while True:

@@ -31,6 +31,8 @@ def silence(ledger: list[Entry], struck: Struck) -> Silence:
     servers = {entry.server for entry in ledger}
     # A server alone has no survivors.
     counts = [e.acknowledged for e in ledger if e.server not in victims or len(servers) == 1]
+    # The end of the run closes a silence that lasted until then.
+    counts.append(max(ledger[-1].acknowledged, struck.ended))
     begin = max(0, bisect.bisect_left(counts, struck.began) - 1)
     end = bisect.bisect_right(counts, struck.ended) + 1
     near = counts[begin:end]
