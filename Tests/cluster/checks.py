@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 import sys
 import tarfile
 import time
@@ -21,6 +22,7 @@ from scene import COPY, SPOUT
 CALL_SECONDS = 300
 # Until the pipeline and the spout have done what there is to do.
 PIPELINE_SECONDS = 180
+NOTHING = re.compile("not found|no head")
 # So many of one kind are named, and the others counted.
 NAMED = 5
 
@@ -59,15 +61,24 @@ class Found(list):
 
 
 def files(calls: Calls, branch: str) -> dict[str, File]:
-    """All files of a branch's head."""
+    """All files of a branch's head; none where there is no file or no head yet."""
     whole = pfs.File(commit=pfs.Commit.from_uri(branch), path="/")
     found = {}
-    with tarfile.open(fileobj=Stream(calls.pfs.get_file_tar(file=whole)), mode="r|") as tar:
-        for one in tar:
-            if one.isfile():
-                data = tar.extractfile(one).read()
-                found["/" + one.name.strip("/")] = File(hashlib.sha256(data).hexdigest(), len(data))
+    try:
+        with tarfile.open(fileobj=Stream(calls.pfs.get_file_tar(file=whole)), mode="r|") as tar:
+            for one in tar:
+                if one.isfile():
+                    data = tar.extractfile(one).read()
+                    found["/" + one.name.strip("/")] = File(hashlib.sha256(data).hexdigest(), len(data))
+    except grpc.RpcError as error:
+        if not found and is_nothing_there(error):
+            return {}
+        raise
     return found
+
+
+def is_nothing_there(error: grpc.RpcError) -> bool:
+    return error.code() in (Code.NOT_FOUND, Code.UNKNOWN) and bool(NOTHING.search(error.details()))
 
 
 def check(company: Company, ledger: list[Entry]) -> list[str]:
@@ -192,7 +203,7 @@ def counted(calls: Calls) -> list[int]:
     try:
         return [int(word) for word in calls.read(pfs.Commit.from_uri(f"{SPOUT}@master"), "/log").split()]
     except grpc.RpcError as error:
-        if error.code() in AGAIN or error.code() in (Code.NOT_FOUND, Code.UNKNOWN):
+        if error.code() in AGAIN or is_nothing_there(error):
             return []
         raise
 
@@ -212,11 +223,7 @@ def until_pipelines_are_done(company: Company, ledger: list[Entry], found: Found
     before = len(counted(calls))
 
     def copied() -> bool:
-        try:
-            return fed <= files(calls, f"{COPY}@master").keys()
-        except (grpc.RpcError, tarfile.ReadError):
-            # Before its first job there is nothing.
-            return False
+        return fed <= files(calls, f"{COPY}@master").keys()
 
     for done, what in [(copied, f"{COPY} has copied"), (lambda: len(counted(calls)) > before, f"{SPOUT} goes on")]:
         try:
