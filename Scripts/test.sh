@@ -12,6 +12,8 @@
 #   containers  spouts in containers, where podman works
 #   examples    the spouts of examples/ against real brokers and databases, as processes and in containers;
 #               EXAMPLE_ROUNDS=20 for the long form
+#   cluster     three servers on one PostgreSQL and one S3 store, disturbed for a minute; they are $SPILE_BIN, which has to
+#               have PostgreSQL in it, or a debug build with that; make cluster for the long form
 #   demo        make demo for 15 seconds, and once more on the same data with its spouts killed on the way
 set -euo pipefail
 
@@ -75,7 +77,17 @@ demo() {
     return "$status"
 }
 
-(($#)) || set -- build unit wire sdk legacy cli containers examples demo
+# shellcheck disable=SC2317  # called through `step`
+cluster() {
+    local binary="${SPILE_BIN:-}"
+    if [[ -z "$binary" ]]; then
+        swift build --traits PostgreSQL --product spile || return
+        binary="$(swift build --traits PostgreSQL --show-bin-path)/spile"
+    fi
+    SPILE_BIN="$binary" CLUSTER_WRITERS=32 CLUSTER_SECONDS=30 CLUSTER_HOLD=1-2 CLUSTER_CALM=0.5-1.5 Scripts/cluster.sh
+}
+
+(($#)) || set -- build unit wire sdk legacy cli containers examples cluster demo
 step setup Scripts/setup.sh || finish
 
 for name in "$@"; do
@@ -90,6 +102,7 @@ for name in "$@"; do
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
         containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
         examples) step examples clients examples -rs Tests/examples || true ;;
+        cluster) step cluster cluster || true ;;
         demo) step demo demo || true ;;
         *)
             echo "test: unknown step '$name'" >&2
