@@ -37,7 +37,7 @@ package struct SourceURL: Sendable, Hashable, CustomStringConvertible {
         default:
             throw .invalid(
                 "unrecognized scheme \(FilePath.quoted(name)) in URL \(FilePath.quoted(Self.shown(text)))",
-                remedy: "use http, https or file")
+                remedy: "use http, https, s3 or file")
         }
         self.text = text
     }

@@ -18,6 +18,7 @@ final class Assembly: Sendable {
     let leading = Leading()
     let logs: LogStore
     let urls: URLFetcher
+    private let egress: S3Egress
     let phase = ServerPhase()
     private let watch: SpoutWatch
     private let progress = JobProgress()
@@ -41,10 +42,12 @@ final class Assembly: Sendable {
         self.logger = logger
         // What is wrong with them is said before anything is opened.
         if let tls = options.tls { try TLSFiles.check(certificate: tls.certificate, key: tls.key) }
-        urls = try URLFetcher(
-            folders: options.fileURLFolders, trustFile: ProcessInfo.processInfo.environment["SSL_CERT_FILE"])
         let clock = SystemClock()
         let randomness = SystemRandomness()
+        let trustFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
+        let buckets = Self.buckets(clock, randomness, trustFile: trustFile)
+        urls = try URLFetcher(folders: options.fileURLFolders, trustFile: trustFile, buckets: buckets)
+        egress = S3Egress(buckets)
         let catalog = try options.catalog.open(with: folder, store: options.store) { CommitID(randomness).description }
         places = try options.store.open(with: catalog, folder, clock: clock, randomness: randomness)
         let store = try Store(objects: places.objects, options: places.options)
@@ -85,12 +88,20 @@ final class Assembly: Sendable {
             TransformContext(
                 history: history, launcher: launcher, logs: logs, secrets: secrets, root: folders.datums, world: world,
                 progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
-                reported: { ticker.changed($0) }, logger: logger))
+                egress: egress, reported: { ticker.changed($0) }, logger: logger))
         return RunningCode(
             history: history, launcher: launcher, supervisor: supervisor, transforms: transforms,
             jobWatch: JobWatch(
                 history: history, changed: { supervisor.changed($0) }, sleep: sleep, logger: logger),
             triggers: TriggerTimer(history: history, sleep: sleep, logger: logger), ticker: ticker)
+    }
+
+    /// The buckets that `s3://` names in URLs and in egress.
+    private static func buckets(_ clock: SystemClock, _ randomness: SystemRandomness, trustFile: String?) -> S3Buckets {
+        var options = S3Buckets.Options()
+        options.transport.trustFile = trustFile
+        return S3Buckets(
+            variables: ProcessInfo.processInfo.environment, options: options, clock: clock, randomness: randomness)
     }
 
     /// Where running code finds this server once it listens on `port`.
@@ -131,7 +142,7 @@ final class Assembly: Sendable {
     func makeRouter() -> RPCRouter<Routes.Transport> {
         var routes = Routes(callers: callers, calls: calls)
         let transactions = Transactions(history: history, pipelines: pipelines)
-        PFSService(history: history, transactions: transactions, urls: urls).register(in: &routes)
+        PFSService(history: history, transactions: transactions, urls: urls, egress: egress).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
             clock: SystemClock(), watch: watch, progress: progress, serviceHost: options.serviceHost

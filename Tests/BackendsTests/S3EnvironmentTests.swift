@@ -33,7 +33,8 @@ import Testing
         #expect(try environment(all.merging(["SPILE_S3_ENDPOINT": ""]) { $1 }).endpoint == "http://b.test")
         #expect(try environment(["AWS_ENDPOINT_URL": "http://c.test"]).endpoint == "http://c.test")
         let bucket = try environment(all).bucket("data", region: "eu-west-1")
-        #expect(bucket == (try S3Bucket(name: "data", region: "eu-west-1", endpoint: "http://a.test")))
+        let expected = try S3Bucket(name: "data", region: "eu-west-1", endpoint: "http://a.test")
+        #expect(bucket == expected)
     }
 
     @Test func `what is missing or wrong is told at once, without the secret`() throws {

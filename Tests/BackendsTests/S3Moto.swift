@@ -2,6 +2,7 @@ import Backends
 import Core
 import Foundation
 import NIOCore
+import Simulation
 import Testing
 
 /// The S3 server of `Scripts/s3-server.py`: one process for all tests, which ends with this one.
@@ -56,6 +57,20 @@ final class S3Moto: Sendable {
             clock: WallClock())
     }
 
+    var bucket: String { access.bucket }
+
+    /// What URLs lead to, for a server with that environment.
+    func buckets() -> S3Buckets {
+        var options = S3Buckets.Options()
+        options.pieceBytes = 5 << 20
+        options.firstBytes = 1 << 20
+        return S3Buckets(
+            variables: [
+                "AWS_ACCESS_KEY_ID": access.accessKey, "AWS_SECRET_ACCESS_KEY": access.secretKey,
+                "AWS_REGION": access.region, "AWS_ENDPOINT_URL": access.endpoint,
+            ], options: options, clock: WallClock(), randomness: SeededRandomness(seed: 11))
+    }
+
     private struct WallClock: Clock {
         func now() -> Instant { Instant(seconds: Int64(Date().timeIntervalSince1970)) }
     }
@@ -67,7 +82,9 @@ final class S3Moto: Sendable {
         options.singlePutBytes = 5 << 20
         options.partBytes = 5 << 20
         options.extentBytes = 32 << 10
-        return try S3Store(try client(), options: options, clock: WallClock())
+        // The server answers 500 to a list while others write.
+        let service = S3Retrying(try client(), randomness: SeededRandomness(seed: UInt64(machine))) { _ in }
+        return try S3Store(service, options: options, clock: WallClock())
     }
 }
 
@@ -129,5 +146,28 @@ struct S3MotoTests {
         let wrong = try moto.client(secret: "wrong")
         #expect(code { _ = try wrong.head("uploads/a b") } == .permissionDenied)
         #expect(code { _ = try wrong.put("uploads/c", .init(string: "x"), S3Terms()) } == .permissionDenied)
+    }
+
+    @Test func `files leave by s3 URLs and come back by them`() async throws {
+        let moto = try S3Moto.shared()
+        let buckets = moto.buckets()
+        let url = "s3://\(moto.bucket)/\(UUID().uuidString)"
+        var files = ["/empty": [], "/d/small": Array("1".utf8), "/large": SeededRandomness(seed: 1).bytes(11 << 20)]
+        for (path, bytes) in files { try await buckets.put(path, bytes, below: url) }
+        #expect(try await buckets.fetch(url, recursive: true) == files)
+        let large = try await buckets.fetch(url + "/large")
+        #expect(large[""] == files["/large"])
+        #expect(try await buckets.fetch(url + "/empty") == ["": []])
+        #expect(await buckets.failure(url + "/d")?.code == .notFound)
+        #expect(await buckets.failure("s3://no-such-bucket-here/a")?.code == .failedPrecondition)
+        // More than a page, with names of all kinds.
+        files = [:]
+        for number in 0..<1003 { files["/many/ü \(number)&+?#%"] = Array("\(number)".utf8) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (path, bytes) in files { group.addTask { try await buckets.put(path, bytes, below: url) } }
+            try await group.waitForAll()
+        }
+        let found = try await buckets.fetch(url + "/many/", recursive: true)
+        #expect(found.count == 1003 && found["/ü 7&+?#%"] == Array("7".utf8))
     }
 }

@@ -415,8 +415,7 @@ PFS = {
         "chunk_end": "more:TestTheStore.test_its_chunks_are_counted_and_read"}),
     "Fsck": Call("sets:TestTheStore.test_a_check_of_a_clean_system_is_empty"),
     "ListTask": Call("more:TestTheStore.test_nothing_is_queued"),
-    # Not offered yet: its happy path is that it says so, after what is wrong with the call.
-    "Egress": Call("more:TestWritingToURLs.test_egress_says_first_what_is_wrong_with_the_call", _handle(
+    "Egress": Call("s3:TestWriting.test_egress_writes_all_files_and_tells_their_bytes", _handle(
         "Egress", nil=_nil("Egress", "a_commit"),
         target="more:TestWritingToURLs.test_egress_says_first_what_is_wrong_with_the_call")),
     "ActivateAuth": Call("more:TestTheStore.test_accounts_need_no_roles_while_they_are_off"),

@@ -291,7 +291,9 @@ class TestURLs:
         fails(lambda: fetch(client, master, url), grpc.StatusCode.UNAVAILABLE, "cannot connect: Connection refused")
 
     def test_other_kinds_of_urls_say_what_they_are(self, client, master):
-        fails(lambda: fetch(client, master, "s3://bucket/key"), grpc.StatusCode.UNIMPLEMENTED, "s3")
+        precondition = grpc.StatusCode.FAILED_PRECONDITION
+        fails(lambda: fetch(client, master, "s3://bucket/key"), precondition, "AWS_ACCESS_KEY_ID")
+        fails(lambda: fetch(client, master, "gs://bucket/key"), grpc.StatusCode.UNIMPLEMENTED, "gs")
         fails(
             lambda: fetch(client, master, "ftp://host/file"), grpc.StatusCode.INVALID_ARGUMENT,
             'unrecognized scheme "ftp"',
@@ -348,11 +350,11 @@ class TestURLs:
 
 
 class TestWritingToURLs:
-    def test_files_are_not_written_to_object_stores_yet(self, client, master):
+    def test_files_are_not_written_where_the_server_has_no_key(self, client, master):
         commit = put(client, master, {"/f": b"1"})
         file = pfs.File(commit=commit, path="/f")
-        unimplemented = grpc.StatusCode.UNIMPLEMENTED
-        fails(lambda: client.pfs.get_file(file=file, url="s3://bucket/x"), unimplemented, "s3")
+        precondition, unimplemented = grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNIMPLEMENTED
+        fails(lambda: client.pfs.get_file(file=file, url="s3://bucket/x"), precondition, "AWS_ACCESS_KEY_ID")
         fails(lambda: client.pfs.get_file_tar(file=file, url="gs://bucket/x"), unimplemented, "gs")
         fails(lambda: client.pfs.get_file(file=file, url="x://bucket"), grpc.StatusCode.INVALID_ARGUMENT, "x")
 
@@ -361,7 +363,8 @@ class TestWritingToURLs:
         egress = client.pfs.egress
         fails(lambda: egress(commit=commit), grpc.StatusCode.INVALID_ARGUMENT, "target")
         target = pfs.ObjectStorageEgress(url="s3://bucket/x")
-        fails(lambda: egress(commit=commit, object_storage=target), grpc.StatusCode.UNIMPLEMENTED, "s3")
+        precondition = grpc.StatusCode.FAILED_PRECONDITION
+        fails(lambda: egress(commit=commit, object_storage=target), precondition, "AWS_ACCESS_KEY_ID")
         missing = pfs.Commit(repo=repo, id=NOBODY)
         fails(lambda: egress(commit=missing, object_storage=target), grpc.StatusCode.NOT_FOUND)
         database = pfs.SqlDatabaseEgress(url="postgres://h/d")

@@ -17,8 +17,7 @@ package struct S3Environment: Sendable, Equatable {
     /// A scheme, a host and maybe a port; nil for Amazon's own.
     package let endpoint: String?
 
-    /// Throws `failedPrecondition` where there is no key, `invalidArgument` for a region or an endpoint of another
-    /// form.
+    /// Throws `failedPrecondition` where there is no key, `invalidArgument` for what is no region or no endpoint.
     package init(_ variables: [String: String]) throws {
         func first(_ names: String...) -> String? {
             names.lazy.compactMap { variables[$0] }.first { !$0.isEmpty }

@@ -99,6 +99,10 @@ package struct S3Retrying: S3Service {
         try trying { _ in try base.get(key, range, etag: etag) }
     }
 
+    package func open(_ key: String, most: Int) throws -> S3Opening {
+        try trying { _ in try base.open(key, most: most) }
+    }
+
     package func head(_ key: String) throws -> S3Head { try trying { _ in try base.head(key) } }
 
     package func remove(_ keys: [String]) throws { try trying { _ in try base.remove(keys) } }

@@ -18,6 +18,9 @@ package protocol S3Service: Sendable {
     /// The bytes of a range that lies within the object. With `etag`, throws `aborted` unless it is that object.
     func get(_ key: String, _ range: Range<Int>, etag: String?) throws -> ByteBuffer
 
+    /// The first bytes of an object, `most` at most, with its size and its ETag: one request for a small object.
+    func open(_ key: String, most: Int) throws -> S3Opening
+
     func head(_ key: String) throws -> S3Head
 
     /// Removes objects, up to ``S3Limits/keysOfRemoval``; those that are not there are no error. Not atomic.

@@ -3,9 +3,10 @@ package protocol URLSource: Sendable {
     /// Hands on the bytes of what `url` names, piece by piece as they come in.
     ///
     /// `receive` gets each piece with the part of the path that is the file's own: empty for the one thing that `url`
-    /// names, `/` and more for a file below it where `recursive` is set and `url` names a folder. Pieces of one file
-    /// come one after the other; a file without bytes comes as one empty piece. Nothing further is fetched before
-    /// `receive` has returned, so it may block on a slow disk, and memory is bounded by a few pieces whatever the size.
+    /// names, `/` and more for a file below it where `recursive` is set and `url` names a folder, and whatever the key
+    /// has behind `url` where that is a prefix in an object store. Pieces of one file come one after the other; a file
+    /// without bytes comes as one empty piece. While `receive` runs nothing is asked for but the beginnings of a few
+    /// files that come next, so it may block on a slow disk, and memory is bounded whatever the size.
     ///
     /// Throws what `receive` throws; else ``SpileError``: `unavailable` where trying again may help (nobody answers,
     /// the connection broke), `permissionDenied` for a file that this server does not give, `notFound`,

@@ -80,7 +80,7 @@ extension PFSService {
     private func registerContent(in routes: inout Routes) {
         routes.serverStream(Method.GetFile.descriptor) { (request: PfsV2_GetFileRequest, _, writer) in
             let (file, files) = try await open(request.file)
-            if !request.url.isEmpty { throw Self.exportRefusal(request.url) }
+            if !request.url.isEmpty { return try await sendFile(request, file, files) }
             let entry = try await files.singleFile(
                 try Glob(file.path), range: PathRange(request.pathRange), requested: file)
             guard request.offset >= 0 else { throw SpileError.invalid("offset must not be negative") }
@@ -90,7 +90,7 @@ extension PFSService {
         }
         routes.serverStream(Method.GetFileTAR.descriptor) { (request: PfsV2_GetFileRequest, _, writer) in
             let (file, files) = try await open(request.file)
-            if !request.url.isEmpty { throw Self.exportRefusal(request.url) }
+            if !request.url.isEmpty { return try await sendFiles(request, file, files) }
             let found = try await files.archive(try Glob(file.path), range: PathRange(request.pathRange)) { view in
                 try await Self.write(TarStream.header(view), writer)
                 if let entry = view.entry {

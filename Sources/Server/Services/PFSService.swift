@@ -10,6 +10,8 @@ struct PFSService: Sendable {
     let transactions: Transactions
     /// What `add_file` fetches from URLs.
     let urls: any URLSource
+    /// Where files go that leave this server.
+    let egress: any EgressTarget
 
     typealias Method = PfsV2_API.Method
 
@@ -25,6 +27,7 @@ struct PFSService: Sendable {
         registerCache(in: &routes)
         registerWalks(in: &routes)
         registerStorage(in: &routes)
+        registerEgress(in: &routes)
         registerAdministration(in: &routes)
     }
 }

@@ -1,5 +1,3 @@
-import Core
-
 /// What `s3://bucket/key` names: an object, or all whose keys begin with a prefix.
 package struct S3Location: Sendable, Equatable {
     package let bucket: String
@@ -50,7 +48,7 @@ package struct S3Location: Sendable, Equatable {
     }
 
     /// Bytes of a key.
-    private static let mostKey = 1024
+    package static let mostKey = 1024
 
     private static func region(_ query: Substring, of shown: String) throws(SpileError) -> String? {
         guard query.count > 1 else { return nil }
@@ -61,5 +59,25 @@ package struct S3Location: Sendable, Equatable {
                 remedy: "write ?region=NAME or nothing; a ? of the key is written as %3F")
         }
         return String(parts[1])
+    }
+}
+
+extension SourceURL {
+    /// Where in an S3 store files are read from or written to.
+    ///
+    /// Throws `invalidArgument` for what is no place in an object store, or not written as ``S3Location`` wants it, and
+    /// `unimplemented` for stores of other kinds.
+    package func location() throws(SpileError) -> S3Location {
+        switch scheme {
+        case .objectStore("s3"): return try S3Location(text)
+        case .objectStore(let name):
+            throw SpileError(
+                .unimplemented, "object storage by \(name):// is not offered by this version of Spile",
+                remedy: "a store that speaks S3 is written s3://bucket/key; SPILE_S3_ENDPOINT tells where it is")
+        case .http, .https, .file:
+            throw .invalid(
+                "files cannot be written to \(self)",
+                remedy: "the URL of an object store is wanted, such as s3://bucket/prefix")
+        }
     }
 }
