@@ -45,15 +45,37 @@ extension History {
     /// as long as laying takes. Throws `aborted` if the job is over already, or if its commits no longer inherit what
     /// the changes are to be laid over: then it has to be begun anew.
     package func land(_ result: JobResult, of key: JobKey) async throws {
+        _ = try await place(result, of: key, isToEgress: false)
+    }
+
+    /// As ``land(_:of:)``, but a job that has come to a good end is left egressing, with its commits open: its output
+    /// is whole, cannot be changed, and has to be taken elsewhere before the job is over. False where it is over
+    /// already, because it brings a failure or its output holds what no commit may hold.
+    package func lay(_ result: JobResult, of key: JobKey) async throws -> Bool {
+        try await place(result, of: key, isToEgress: true)
+    }
+
+    private func place(_ result: JobResult, of key: JobKey, isToEgress: Bool) async throws -> Bool {
         for _ in 0..<3 where result.isLarge {
             let laid = try layAside(result, of: key)
             do {
-                return try await transact(as: .server) { try $0.land(result, of: key, laid) }
+                return try await transact(as: .server) { try $0.land(result, of: key, laid, isToEgress: isToEgress) }
             } catch is GroundMoved {
                 continue
             }
         }
-        try await transact(as: .server) { try $0.land(result, of: key, nil) }
+        return try await transact(as: .server) { try $0.land(result, of: key, nil, isToEgress: isToEgress) }
+    }
+
+    /// Ends a job that was left egressing, once its output is where it belongs. Throws `aborted` if it is over already.
+    package func closeLaid(_ key: JobKey) async throws {
+        let output = CommitHandle(key.pipeline.repo(.user).commit(key.id))
+        let prepared = try prepareFinish(output, error: "")
+        try await transact(as: .server) { transaction in
+            let (output, _) = try transaction.catalog.openCommits(of: key)
+            _ = try transaction.finishCommit(
+                CommitHandle(output.key), description: "", error: "", force: true, prepared: prepared)
+        }
     }
 
     /// Lays a large result beside the committer, over what the commits inherit now.
@@ -99,7 +121,8 @@ extension CatalogReader {
 }
 
 extension HistoryTransaction {
-    fileprivate func land(_ result: JobResult, of key: JobKey, _ laid: LaidJob?) throws {
+    /// Whether the job goes on.
+    fileprivate func land(_ result: JobResult, of key: JobKey, _ laid: LaidJob?, isToEgress: Bool) throws -> Bool {
         guard var job = try catalog.job(key) else { throw SpileError(.aborted, "job \"\(key)\" was deleted") }
         let (output, meta) = try catalog.openCommits(of: key)
         try check(result.ground, output, meta)
@@ -112,12 +135,25 @@ extension HistoryTransaction {
         }
         if result.failure.isEmpty {
             let ground = laid.map { ($0.outputGround, $0.output) }
-            try replace(output, with: result.output, result.isFromScratch, laid: ground)
+            let root = try replace(output, with: result.output, result.isFromScratch, laid: ground)
+            if isToEgress, try isSound(root, over: output, laid?.check) {
+                job.state = .egressing
+                try update(job)
+                return true
+            }
             let prepared = laid.map { FinishPreparation(check: $0.check, activity: activity) }
             _ = try finishCommit(CommitHandle(output.key), description: "", error: "", force: true, prepared: prepared)
         } else {
             try end(job, .failure, reason: result.failure)
         }
+        return false
+    }
+
+    /// Whether a commit may hold a tree.
+    private func isSound(_ root: Root, over commit: CommitRecord, _ checked: ContentCheck?) throws -> Bool {
+        let ground = try catalog.inheritedRoot(from: commit.parent)
+        if let checked, checked.isOf(ground, root) { return checked.error.isEmpty }
+        return try ContentCheck(store: store, base: ground, root: root).error.isEmpty
     }
 
     /// Commits that were removed meanwhile may have been what the job was planned over.
@@ -129,10 +165,11 @@ extension HistoryTransaction {
     }
 
     /// Gives an open commit the tree that comes of changes to what it inherits; what was written to it else goes.
+    @discardableResult
     private func replace(
         _ commit: CommitRecord, with changes: JobChanges?, _ isFromScratch: Bool,
         laid: (ground: Root, root: Root?)?
-    ) throws {
+    ) throws -> Root {
         var commit = commit
         let ground = try catalog.inheritedRoot(from: commit.parent)
         if let laid, laid.ground.digest != ground.digest { throw GroundMoved() }
@@ -142,5 +179,6 @@ extension HistoryTransaction {
         commit.root = root
         try catalog.update(commit)
         touch(repo: commit.repo)
+        return root
     }
 }

@@ -151,6 +151,7 @@ extension HistoryTransaction {
         }
         try authorizeWrite(to: key.repo)
         guard commit.isOpen else { throw SpileError.alreadyFinished(key) }
+        try refuseLaid(commit)
         try checkHead(over: commit, terms)
         let laid = try lay(Ground(root: commit.root, layer: commit.layer))
         if try catalog.inheritedRoot(from: commit.parent).digest != commit.root.digest { world.discards.add() }

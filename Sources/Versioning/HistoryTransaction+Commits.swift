@@ -22,6 +22,7 @@ extension HistoryTransaction {
             throw SpileError.domain(
                 "cannot clear finished commit: \(commit.key)", remedy: "delete it, or start another")
         }
+        try refuseLaid(commit)
         commit.root = try catalog.inheritedRoot(from: commit.parent)
         if commit.layer != nil { commit.layer = CommitLayer() }
         // A position must not outlive the data that it speaks of.

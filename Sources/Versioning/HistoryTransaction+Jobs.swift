@@ -71,6 +71,17 @@ extension HistoryTransaction {
         try closeMeta(of: commit, error: reason)
     }
 
+    /// What a job has laid into its commits stays as it is while it leaves: nobody may change it.
+    func refuseLaid(_ commit: CommitRecord) throws {
+        guard commit.origin == .auto else { return }
+        let repo = commit.key.repo
+        let key = JobKey(pipeline: PipelineKey(project: repo.project, name: repo.name), id: commit.key.id)
+        guard try catalog.job(key)?.state == .egressing else { return }
+        throw SpileError.domain(
+            "commit \(commit.key) cannot be changed: what job \"\(key)\" has put out leaves for its egress",
+            remedy: "wait for the job, or stop it")
+    }
+
     private func closeMeta(of output: CommitRecord, error: String) throws {
         guard let meta = try catalog.metaCommit(of: output.key), meta.isOpen else { return }
         _ = try finishCommit(CommitHandle(meta.key), description: "", error: error, force: true)

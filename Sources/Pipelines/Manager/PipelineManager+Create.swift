@@ -167,8 +167,9 @@ extension PipelineManager {
                 "pipeline \(spec.key) has no input",
                 remedy: "give it an input, or a cmd and a spout if it reads from outside")
         }
-        if spec.json["egress"] != nil {
-            throw SpileError(.unimplemented, "egress is not implemented yet", remedy: "read the output repo instead")
+        if try spec.egressURL != nil, spec.kind == .service {
+            throw SpileError(
+                .unimplemented, "egress of services is not implemented yet", remedy: "write from the code itself")
         }
         if spec.s3Out { throw SpileError(.unimplemented, "s3_out is not implemented yet", remedy: "write to /pfs/out") }
         // What no launch could lay out.

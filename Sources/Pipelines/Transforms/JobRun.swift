@@ -39,17 +39,31 @@ struct JobRun: Sendable {
     /// Throws `aborted` where the job is over meanwhile, transient errors where a later try may do, others where none
     /// will, and `CancellationError`.
     func run() async throws {
+        let egress = try JobEgress(of: self)
+        // An earlier run has done the work.
+        if let egress, try egress.isBegun() { return try await egress.run() }
+        if try await work(for: egress) { try await egress?.run() }
+    }
+
+    /// Does all datums; whether the job goes on, which is then egressing.
+    private func work(for egress: JobEgress?) async throws -> Bool {
         let (job, plan) = try await begin()
         context.progress.begin(key)
         defer { context.progress.end(key) }
         let result = try await work(job, plan)
         try Task.checkCancellation()
-        try await context.history.land(result, of: key)
+        var goesOn = false
+        if egress == nil {
+            try await context.history.land(result, of: key)
+        } else {
+            goesOn = try await context.history.lay(result, of: key)
+        }
         let counts = result.counts
         context.logs.note(
             "job \(key.id): \(counts.total) datums, \(counts.processed) processed, \(counts.skipped) skipped, "
                 + "\(counts.failed) failed, \(counts.recovered) recovered", worker: job.worker, of: pipeline.key,
             job: key.id)
+        return goesOn
     }
 
     private func begin() async throws -> (TransformJob, JobPlan) {

@@ -11,6 +11,8 @@ package struct TransformContext: Sendable {
     let workers: (any WorkerHost)?
     /// Where batching code asks for its datums; nil where none can be run.
     let ports: (any DatumPorts)?
+    /// Where output goes that leaves this server; nil where none can.
+    let egress: (any EgressTarget)?
     let logs: LogStore
     let secrets: any SecretSource
     /// Holds a folder for each datum under way and for each worker.
@@ -28,7 +30,7 @@ package struct TransformContext: Sendable {
     package init(
         history: History, launcher: any Launcher, logs: LogStore, secrets: any SecretSource, root: String,
         world: Supervisor.World, progress: JobProgress, policy: RestartPolicy = RestartPolicy(),
-        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil,
+        workers: (any WorkerHost)? = nil, ports: (any DatumPorts)? = nil, egress: (any EgressTarget)? = nil,
         reported: @escaping @Sendable (PipelineKey) -> Void = { _ in }, logger: Logger
     ) {
         self.reported = reported
@@ -36,6 +38,7 @@ package struct TransformContext: Sendable {
         self.launcher = launcher
         self.workers = workers
         self.ports = ports
+        self.egress = egress
         self.logs = logs
         self.secrets = secrets
         self.root = root

@@ -82,7 +82,7 @@ enum JobText {
         text += "Input:\n\(details.hasInput ? try RawOutput.json(details.input).pretty : "<nil>")\n"
         text += "Transform:\n\(details.hasTransform ? try RawOutput.json(details.transform).pretty : "<nil>")\n"
         if info.hasOutputCommit { text += "Output Commit: \(info.outputCommit.id)\n" }
-        if details.hasEgress { text += "Egress: \(details.egress.url)\n" }
+        if details.hasEgress { text += "Egress: \(PpsText.target(details.egress))\n" }
         return text
     }
 

@@ -73,6 +73,16 @@ enum PpsText {
         ]
     }
 
+    /// Where output goes besides.
+    static func target(_ egress: PpsV2_Egress) -> String {
+        if !egress.url.isEmpty { return egress.url }
+        switch egress.target {
+        case .objectStorage(let store): return store.url
+        case .sqlDatabase(let database): return database.url
+        case nil: return ""
+        }
+    }
+
     static func needsAttention(_ state: PpsV2_PipelineState) -> Bool {
         state == .pipelineFailure || state == .pipelineCrashing || state == .pipelineRestarting
     }
@@ -97,7 +107,7 @@ enum PpsText {
         text += "Transform:\n\(details.hasTransform ? try RawOutput.json(details.transform).pretty : "<nil>")\n"
         if details.hasSpout { text += "Spout:\n\(try RawOutput.json(details.spout).pretty)\n" }
         if details.hasService { text += "Service:\n\(try RawOutput.json(details.service).pretty)\n" }
-        if details.hasEgress { text += "Egress: \(details.egress.url)\n" }
+        if details.hasEgress { text += "Egress: \(target(details.egress))\n" }
         text += PfsText.line("Recent Error", details.recentError)
         text += PfsText.line("User Spec", pretty(info.userSpecJson))
         text += PfsText.line("Effective Spec", pretty(info.effectiveSpecJson))

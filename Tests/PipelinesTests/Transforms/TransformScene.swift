@@ -18,6 +18,7 @@ final class TransformScene: Sendable {
     let launcher = ScriptedLauncher()
     let progress = JobProgress()
     let time = ScriptedTime()
+    let egress = ScriptedEgress()
     let logs: LogStore
     let user = Principal.user("")
     private let randomness: SeededRandomness
@@ -62,7 +63,7 @@ final class TransformScene: Sendable {
                 history: history, launcher: launcher, logs: logs, secrets: NoSecrets(), root: folder.path + "/datums",
                 world: Supervisor.World(
                     clock: time, randomness: randomness, sha256: Hashing.sha256, sleep: { try await time.sleep($0) }),
-                progress: progress, logger: Self.silence))
+                progress: progress, egress: egress, logger: Self.silence))
         self.scheduler.current.withLock { $0 = scheduler }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await scheduler.run(at: Self.site) }
