@@ -77,6 +77,16 @@ import Testing
         while places.scene.bucket.uploads > 0 { await Task.yield() }
     }
 
+    @Test func `whoever gives up waits for no further try`() async throws {
+        let places = try S3Places { $0.policy.firstPause = 1000 }
+        places.scene.server.fail(.slowDown, times: 100)
+        let put = Task { try await places.buckets.put("/a", [1], below: "s3://bucket") }
+        while places.scene.server.requests.isEmpty { await Task.yield() }
+        put.cancel()
+        await #expect(throws: CancellationError.self) { try await put.value }
+        #expect(places.scene.server.requests.count == 1 && places.scene.bucket.keys == [])
+    }
+
     @Test func `what cannot be written is told apart by its code`() async throws {
         let places = try S3Places()
         let long = "/" + String(repeating: "a", count: 1020)

@@ -89,6 +89,29 @@ import Testing
         #expect(error.message.contains(fragment), "\(error)")
     }
 
+    @Test(arguments: [
+        ("egress: {URL: 's3://b/x'}", "s3://b/x"), ("egress: {object_storage: {url: 's3://b/x/'}}", "s3://b/x/"),
+        ("description: none", nil), ("spout: {}\negress: {URL: 'https://has/no/effect'}", nil),
+    ])
+    func whereOutputGoesIsToldByEitherForm(_ text: String, _ url: String?) throws {
+        let input = text.hasPrefix("spout") ? "" : "input: {pfs: {repo: r, glob: /}}\n"
+        #expect(try spec("pipeline: {name: a}\n\(input)\(text)").egressURL?.text == url)
+    }
+
+    @Test(arguments: [
+        ("{}", SpileError.Code.invalidArgument, "has no target"),
+        ("{URL: bucket}", .invalidArgument, "is not a URL"),
+        ("{URL: 'https://b/x'}", .invalidArgument, "cannot be written"),
+        ("{URL: 's3://'}", .invalidArgument, "names no bucket"),
+        ("{object_storage: {url: 'gs://b/x'}}", .unimplemented, "gs://"),
+        ("{sql_database: {url: x, secret: {name: a, key: b}}}", .unimplemented, "database"),
+    ])
+    func whereOutputCannotGoIsSaid(_ egress: String, _ code: SpileError.Code, _ fragment: String) throws {
+        let spec = try spec("pipeline: {name: a}\ninput: {pfs: {repo: r, glob: /}}\negress: \(egress)")
+        let error = try #require(throws: SpileError.self) { try spec.egressURL }
+        #expect(error.code == code && error.message.contains(fragment), "\(error)")
+    }
+
     @Test func siblingsOfAUnionMayShareAName() throws {
         try spec("pipeline: {name: a}\ninput: {union: [{pfs: {repo: r, glob: /}}, {pfs: {repo: r, glob: '/*'}}]}")
             .checkShape()

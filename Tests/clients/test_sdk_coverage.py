@@ -350,7 +350,7 @@ PFS = {
     **{
         call: Call(happy, _handle(
             call, nil=_nil(call, "a_file"), glob=GLOBS, forgotten=FORGOTTEN, file=missing,
-            url="more:TestWritingToURLs.test_files_are_not_written_to_object_stores_yet",
+            url="s3:TestWriting.test_files_are_written_by_their_paths_and_the_answer_is_empty",
             **{"file set": _set(call)}, **more,
         ), {"offset": offset, "path_range": ranges})
         for call, happy, missing, offset, ranges, more in [

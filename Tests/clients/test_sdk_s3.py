@@ -1,4 +1,4 @@
-"""Files from and to an object store, with pachyderm-sdk (`pfs.md` §4.6.3, §4.7, §4.9; egress of jobs: `pps.md` §10).
+"""Files from and to an object store, with pachyderm-sdk (`pfs.md` §4.6.3, §4.7, §4.9; jobs: `pps.md` §10).
 
 The store is moto, on a port of this machine (`Scripts/s3-server.py`); what is in it is looked at with boto3.
 """

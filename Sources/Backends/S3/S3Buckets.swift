@@ -1,5 +1,4 @@
 import Core
-import Foundation
 import NIOPosix
 import Synchronization
 
@@ -79,9 +78,7 @@ package final class S3Buckets: Sendable {
         let client = S3Client(
             bucket: try environment.bucket(location.bucket, region: location.region),
             credentials: environment.credentials, options: options.transport, clock: clock)
-        let service = S3Retrying(client, policy: options.policy, randomness: randomness) {
-            Thread.sleep(forTimeInterval: $0)
-        }
+        let service = S3Retrying(client, policy: options.policy, randomness: randomness, pause: S3Stop.pause)
         services.withLock { services in
             // Those that are in use stay with their users.
             if services.count >= Self.mostServices { services = [:] }
@@ -90,10 +87,15 @@ package final class S3Buckets: Sendable {
         return service
     }
 
-    /// Runs calls that block on a thread of its own, so that whoever asks holds none. Throws `CancellationError` for a
-    /// task that is cancelled before they begin; what has begun comes to its end.
+    /// Runs a call that blocks on a thread of its own, so that whoever asks holds none. When the task is cancelled the
+    /// request under way comes to its end, and none is made after it: `CancellationError`.
     func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await started().runIfActive(body)
+        let stop = S3Stop()
+        return try await withTaskCancellationHandler {
+            try await started().runIfActive { try S3Stop.$current.withValue(stop, operation: body) }
+        } onCancel: {
+            stop.set()
+        }
     }
 
     /// The same for what nobody waits for, and whose errors mean nothing.

@@ -24,12 +24,12 @@ package struct S3Retrying: S3Service {
     private let base: any S3Service
     private let policy: S3RetryPolicy
     private let randomness: any Randomness
-    private let pause: @Sendable (_ seconds: Double) -> Void
+    private let pause: @Sendable (_ seconds: Double) throws -> Void
 
-    /// `pause` blocks the thread for so many seconds.
+    /// `pause` blocks the thread for so many seconds; what it throws ends the call.
     package init(
         _ base: any S3Service, policy: S3RetryPolicy = S3RetryPolicy(), randomness: any Randomness,
-        pause: @escaping @Sendable (_ seconds: Double) -> Void
+        pause: @escaping @Sendable (_ seconds: Double) throws -> Void
     ) {
         self.base = base
         self.policy = policy
@@ -50,7 +50,7 @@ package struct S3Retrying: S3Service {
                 return try body(tried > 1)
             } catch let error as SpileError where error.code == .unavailable && tried < policy.tries {
                 // From half of it to all of it: servers that failed together do not come back together.
-                pause(longest * (0.5 + randomness.fraction() / 2))
+                try pause(longest * (0.5 + randomness.fraction() / 2))
                 longest = min(longest * 2, policy.longestPause)
                 tried += 1
             } catch let error as SpileError where error.code == .unavailable && tried > 1 {
