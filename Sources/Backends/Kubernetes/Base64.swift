@@ -1,0 +1,6 @@
+import Foundation
+
+/// Bytes as Secrets hold them.
+enum Base64 {
+    static func encode(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+}

@@ -1,0 +1,104 @@
+import Core
+
+extension KubernetesLauncher {
+    // MARK: Services
+
+    /// Makes the pipeline's Service what it has to be: its address, and what port a node gave it, stay. Those of older
+    /// versions go.
+    func keep(_ service: JSONValue, _ manifest: KubernetesManifest) async throws {
+        let name = manifest.serviceName
+        for isLast in Self.lasts {
+            do {
+                _ = try await client.create(.service, service)
+                break
+            } catch let error as SpileError where !isLast && error.code == .alreadyExists {
+                guard let old = try await found(.service, name) else { continue }
+                try own(old, like: service, .service)
+                _ = try await client.patch(
+                    .service, name,
+                    .present(["metadata": service["metadata"], "spec": service["spec"]]))
+                break
+            }
+        }
+        for old in try await client.list(.service, labels: manifest.names.selector).items
+        where old.at("metadata", "name")?.string != name {
+            try await remove(old, .service)
+        }
+    }
+
+    /// Where others reach the pipeline's port: a load balancer's address, or else the cluster's own; nil where there is
+    /// none (yet) (`pps.md` §4.2).
+    package func serviceAddress(of pipeline: PipelineKey) async throws -> String? {
+        let names = KubernetesNames(pipeline, owner: options.owner)
+        let services = try await client.list(.service, labels: names.selector).items
+        guard let service = services.first else { return nil }
+        if service.at("spec", "type")?.string == "LoadBalancer" {
+            let ingress = service.at("status", "loadBalancer", "ingress")?.elements.first
+            return ingress?["ip"]?.string ?? ingress?["hostname"]?.string
+        }
+        return service.at("spec", "clusterIP")?.string.flatMap { $0 == "None" ? nil : $0 }
+    }
+
+    // MARK: Cleaning
+
+    /// Ends all pods of a pipeline and removes its Services and Secrets, of all its versions. For a pipeline that is
+    /// gone; nothing there is no error. Throws what the API server says; a retry helps where that is transient.
+    package func forget(_ pipeline: PipelineKey) async throws {
+        try await clean(KubernetesNames(pipeline, owner: options.owner).selector) { _ in true }
+    }
+
+    /// The same for every pipeline that is not `known`: what was deleted while no server could clean up.
+    package func forgetAll(but known: Set<PipelineKey>) async throws {
+        try await clean(KubernetesNames.selector(owner: options.owner)) { object in
+            Self.pipeline(of: object).map { !known.contains($0) } ?? false
+        }
+    }
+
+    private func clean(_ selector: String, _ isGone: (JSONValue) -> Bool) async throws {
+        for service in try await client.list(.service, labels: selector).items where isGone(service) {
+            try await remove(service, .service)
+        }
+        for pod in try await client.list(.pod, labels: selector).items where isGone(pod) {
+            let state = KubernetesPodState(pod)
+            try await client.remove(pod: state.name, uid: state.uid, grace: 0)
+        }
+        for secret in try await client.list(.secret, labels: selector).items where isGone(secret) {
+            try await remove(secret, .secret)
+        }
+    }
+
+    /// Whose an object is. Labels cannot hold every name; annotations can.
+    static func pipeline(of object: JSONValue) -> PipelineKey? {
+        guard let name = object.at("metadata", "annotations", "pipelineName")?.string,
+            let project = object.at("metadata", "annotations", "pipelineProject")?.string
+        else { return nil }
+        return PipelineKey(project: ProjectKey(project), name: name)
+    }
+
+    /// Removes this very object; one that is gone, or has been made anew, is no error.
+    func remove(_ object: JSONValue, _ kind: KubernetesKind) async throws {
+        guard let name = object.at("metadata", "name")?.string else { return }
+        do {
+            try await client.delete(kind, name, uid: object.at("metadata", "uid")?.string)
+        } catch let error as SpileError where error.code == .aborted {
+            return
+        }
+    }
+
+    /// Throws unless `old` is this server's and of the same pipeline as `new`: names of two pipelines may come to the
+    /// same one in Kubernetes.
+    func own(_ old: JSONValue, like new: JSONValue, _ kind: KubernetesKind) throws(SpileError) {
+        let name = old.at("metadata", "name")?.string ?? ""
+        let owner = old.at("metadata", "labels", KubernetesNames.ownerLabel)?.string
+        if owner == KubernetesNames.labelValue(options.owner), Self.pipeline(of: old) == Self.pipeline(of: new) {
+            return
+        }
+        let whose = Self.pipeline(of: old).map { "of pipeline \($0)" } ?? "of somebody else"
+        throw SpileError(
+            .failedPrecondition,
+            "there is a \(kind.name) \(client.namespace)/\(name) \(whose) already",
+            remedy:
+                "names that differ in capitals, _ and - alone are one in Kubernetes: rename the pipeline, or remove "
+                + "that object")
+    }
+}
