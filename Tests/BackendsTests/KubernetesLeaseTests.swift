@@ -206,4 +206,41 @@ import Testing
             #expect(holder(scene) == "thief")
         }
     }
+
+    @Test func `leadership is had, lost to another, and had again`() async throws {
+        try await KubernetesScene.with(.all) { scene in
+            let leadership = LeaseLeadership(leader(scene, "a"))
+            try await leadership.acquire()
+            #expect(holder(scene) == "a")
+            async let lost: Void = leadership.lost()
+            scene.fake.change("leases", "spile", ["spec": ["holderIdentity": "thief"]])
+            scene.clock.advance(by: await scene.clock.sleeps.next())
+            try await lost
+            scene.fake.change("leases", "spile", ["spec": ["holderIdentity": ""]])
+            try await leadership.acquire()
+            #expect(holder(scene) == "a")
+            let wait = Task { try await leadership.lost() }
+            wait.cancel()
+            await #expect(throws: CancellationError.self) { try await wait.value }
+            #expect(holder(scene) == "", "it is given up, so that the next one need not wait")
+        }
+    }
+
+    @Test func `who gives up standing leads nothing`() async throws {
+        try await KubernetesScene.with(.all) { scene in
+            let other: JSONValue = [
+                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "spile"],
+                "spec": ["holderIdentity": "other", "leaseDurationSeconds": 15],
+            ]
+            scene.fake.put("leases", other)
+            let leadership = LeaseLeadership(leader(scene, "b"))
+            let wait = Task { try await leadership.acquire() }
+            _ = await scene.clock.sleeps.next()
+            wait.cancel()
+            await #expect(throws: CancellationError.self) { try await wait.value }
+            #expect(holder(scene) == "other")
+            // Nothing was had, so nothing is to be waited for.
+            try await leadership.lost()
+        }
+    }
 }

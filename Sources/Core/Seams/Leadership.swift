@@ -1,7 +1,7 @@
-/// Which of several servers does what one alone may do: run code, make ticks, collect garbage.
+/// Says which one of several servers leads: that one alone does what only one may do.
 package protocol Leadership: Sendable {
-    /// Returns when this server leads; throws `CancellationError` when the task is cancelled.
+    /// Returns when this server leads; throws CancellationError.
     func acquire() async throws
-    /// Returns when this server leads no more; throws `CancellationError` when the task is cancelled.
+    /// Returns when leadership was lost.
     func lost() async throws
 }
