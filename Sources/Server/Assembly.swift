@@ -33,6 +33,7 @@ final class Assembly: Sendable {
     private let toolFolder: String
     private let places: StorePlaces
     private let folders: (inputs: String, datums: String)
+    private let addresses: [LauncherKind: LaunchAddress]
     private let secrets: Secrets
     private let sealer: KeyedSealer
 
@@ -61,9 +62,11 @@ final class Assembly: Sendable {
         logs = LogStore(files: DiskLogFiles(root: folder.logs), clock: clock)
         sealer = KeyedSealer(file: places.key, randomness: randomness)
         secrets = Secrets(history: history, sealer: sealer)
+        addresses = try options.launchers.addresses()
         launcher = try options.launchers.make(
-            processes: folder.launches, containers: folder.containers,
-            host: options.tls == nil ? options.host : "127.0.0.1", serviceHost: options.serviceHost, logger: logger)
+            data: folder.path, processes: folder.launches, containers: folder.containers,
+            host: options.codeHost, serviceHost: options.serviceHost,
+            cluster: clusterID, logger: logger)
         leadership = catalog.peers ?? SoleLeadership()
         folders = (folder.inputs, folder.datums)
         try ToolFolder.install(in: folder.programs)
@@ -106,10 +109,11 @@ final class Assembly: Sendable {
 
     /// Where running code finds this server once it listens on `port`.
     func launchSite(port: Int) -> LaunchSite {
-        let isLoopback = ["0.0.0.0", "::"].contains(options.host) || options.tls != nil
+        let isEverywhere = ["0.0.0.0", "::"].contains(options.codeHost)
         return LaunchSite(
-            host: isLoopback ? "127.0.0.1" : options.host, port: port, toolFolder: toolFolder,
-            deploymentID: clusterID, baseEnvironment: ProcessInfo.processInfo.environment)
+            host: isEverywhere ? "127.0.0.1" : options.codeHost, port: port, toolFolder: toolFolder,
+            deploymentID: clusterID, baseEnvironment: ProcessInfo.processInfo.environment,
+            usual: options.launchers.usual, elsewhere: addresses)
     }
 
     /// The cluster's id: made once, kept in the catalog, because clients compare it.
@@ -145,7 +149,8 @@ final class Assembly: Sendable {
         PFSService(history: history, transactions: transactions, urls: urls, egress: egress).register(in: &routes)
         PPSService(
             manager: pipelines, secrets: secrets, logs: logs, history: history, transactions: transactions,
-            clock: SystemClock(), watch: watch, progress: progress, serviceHost: options.serviceHost
+            clock: SystemClock(), watch: watch, progress: progress, serviceHost: options.serviceHost,
+            launcher: launcher
         ).register(in: &routes)
         TransactionService(transactions).register(in: &routes)
         let references = ContentReferences(
@@ -196,8 +201,13 @@ final class Assembly: Sendable {
                 privateKey: .file(path: tls.key, format: .pem)))
     }
 
-    /// What serves running code where clients are served with TLS: plain, on a free port of loopback (`pps.md` §3.7).
+    /// What serves running code where clients are served with TLS: in the clear, on a free port of loopback unless
+    /// somebody said where (`pps.md` §3.7).
     func makePeerTransport() -> Routes.Transport? {
-        options.tls == nil ? nil : .serving(.ipv4(host: "127.0.0.1", port: 0), .plaintext)
+        if options.tls == nil { return nil }
+        guard let place = options.peers else { return .serving(.ipv4(host: "127.0.0.1", port: 0), .plaintext) }
+        return .serving(
+            place.host.contains(":")
+                ? .ipv6(host: place.host, port: place.port) : .ipv4(host: place.host, port: place.port), .plaintext)
     }
 }

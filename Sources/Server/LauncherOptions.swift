@@ -17,26 +17,33 @@ package struct LauncherOptions: Sendable {
     package var imagePull: String
     /// The program that containers get as `pachctl`; nil for the running one.
     package var toolBinary: String?
+    package var kubernetes: KubernetesSettings
 
     package static let pulls = ContainerOptions.Pull.allCases.map(\.rawValue)
 
     package init(
         usual: LauncherKind = .process, containerCommand: String? = nil, containerNetwork: String = "host",
-        imagePull: String = "missing", toolBinary: String? = nil
+        imagePull: String = "missing", toolBinary: String? = nil, kubernetes: KubernetesSettings = .init()
     ) {
         self.usual = usual
         self.containerCommand = containerCommand
         self.containerNetwork = containerNetwork
         self.imagePull = imagePull
         self.toolBinary = toolBinary
+        self.kubernetes = kubernetes
     }
 
-    /// Makes the launchers, which keep their folders at `processes` and `containers`. `host` is where the server
-    /// serves running code, `serviceHost` where services are reached. Throws if the usual one cannot work here;
-    /// another's fault is told when a pipeline asks for it.
+    /// Where code of a launcher finds the server that does not find it as processes of this machine do.
+    func addresses() throws(SpileError) -> [LauncherKind: LaunchAddress] { [.kubernetes: try kubernetes.address()] }
+
+    /// Makes the launchers, which keep their folders at `processes` and `containers` of the data folder `data`. `host`
+    /// is where the server serves running code, `serviceHost` where services are reached, `cluster` the id of its
+    /// catalog. Throws if the usual one cannot work here; another's fault is told when a pipeline asks for it.
     func make(
-        processes: String, containers: String, host: String, serviceHost: String, logger: Logger
+        data: String, processes: String, containers: String, host: String, serviceHost: String, cluster: String,
+        logger: Logger
     ) throws -> any Launcher {
+        let environment = ProcessInfo.processInfo.environment
         var launchers: [LauncherKind: any Launcher] = [
             .process: try ProcessLauncher(root: processes, tool: try ToolFolder.running(), logger: logger)
         ]
@@ -51,11 +58,32 @@ package struct LauncherOptions: Sendable {
                     toolBinary: toolBinary.map { URL(fileURLWithPath: $0).path },
                     owner: String("\(Hashing.sha256(Array(containers.utf8)))".prefix(32)),
                     serviceHost: serviceHost),
-                environment: ProcessInfo.processInfo.environment, logger: logger)
+                environment: environment, logger: logger)
         } catch let error as SpileError where usual != .container {
             absent[.container] = error
         }
+        do {
+            guard usual == .kubernetes || kubernetes.isAsked else { throw Self.noCluster }
+            try checkReach(host)
+            launchers[.kubernetes] = try kubernetes.make(
+                data: data, owner: cluster, pull: imagePull, environment: environment, logger: logger)
+        } catch let error as SpileError where usual != .kubernetes {
+            absent[.kubernetes] = error
+        }
         return Launchers(usual: usual, launchers: launchers, absent: absent)
+    }
+
+    private static let noCluster = SpileError(
+        .failedPrecondition, "this server runs no code in Kubernetes",
+        remedy: "start it with --launcher kubernetes, or with --kubeconfig for pipelines that ask for it")
+
+    /// Pods run on other machines.
+    private func checkReach(_ host: String) throws(SpileError) {
+        if !["127.0.0.1", "localhost", "::1"].contains(host) { return }
+        throw SpileError(
+            .failedPrecondition, "pods cannot reach the server at \(host)",
+            remedy: "listen on an address that a Service leads to: --listen 0.0.0.0:30650; with TLS, also "
+                + "--peer-listen 0.0.0.0:30653")
     }
 
     /// In a network of its own a container reaches the server by the address that the server listens on, or not at all.

@@ -54,10 +54,12 @@ package func runServer(_ options: ServerOptions) async throws {
     do {
         try await group.run()
     } catch {
+        await assembly.launcher.close()
         await assembly.urls.close()
         try? assembly.history.close()
         throw error
     }
+    await assembly.launcher.close()
     await assembly.urls.close()
     try assembly.history.close()
     executor.stop()

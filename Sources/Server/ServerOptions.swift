@@ -25,6 +25,8 @@ package struct ServerOptions: Sendable {
     package var serviceHost: String
     /// Makes calls encrypted; running code of pipelines keeps to a plain port on loopback.
     package var tls: TLSPaths?
+    /// Where running code is served in the clear where ``tls`` is on; nil for a free port of loopback.
+    package var peers: (host: String, port: Int)?
     /// What runs users' code.
     package var launchers: LauncherOptions
     /// Turns authentication on, with this as the token of `pach:root`; nil leaves it as it is.
@@ -39,7 +41,7 @@ package struct ServerOptions: Sendable {
         logLevel: Logger.Level = .info, logFormat: LogFormat = .text, grace: Double = 10, threads: Int = 16,
         fileURLFolders: [String] = [], garbageInterval: Double? = 600, serviceHost: String = "0.0.0.0",
         launchers: LauncherOptions = LauncherOptions(), tls: TLSPaths? = nil, rootToken: String? = nil,
-        catalog: CatalogPlace = .folder, store: StorePlace = .folder
+        catalog: CatalogPlace = .folder, store: StorePlace = .folder, peers: (host: String, port: Int)? = nil
     ) {
         self.dataFolder = dataFolder
         self.host = host
@@ -57,6 +59,7 @@ package struct ServerOptions: Sendable {
         self.rootToken = rootToken
         self.catalog = catalog
         self.store = store
+        self.peers = peers
     }
 }
 
@@ -72,6 +75,9 @@ package struct TLSPaths: Sendable {
 }
 
 extension ServerOptions {
+    /// The address at which running code is served.
+    var codeHost: String { tls == nil ? host : peers?.host ?? "127.0.0.1" }
+
     /// Where plain HTTP is answered; nil where it is off. Port 0 is a free one.
     var httpAddress: (host: String, port: Int)? {
         switch http {

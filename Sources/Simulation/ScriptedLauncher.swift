@@ -14,6 +14,10 @@ package final class ScriptedLauncher: Launcher {
         var areLeftoversEnded = false
         var code: Code = { _ in nil }
         var breaches: [String] = []
+        var forgotten: [PipelineKey] = []
+        var left: [PipelineKey] = []
+        var forgetting: Set<PipelineKey> = []
+        var whileForgetting: @Sendable () async -> Void = {}
     }
 
     /// What a program does, all at once, with the folder and the variables of its order; gives how it ends, nil for one
@@ -23,13 +27,54 @@ package final class ScriptedLauncher: Launcher {
     private let state = Mutex(State())
     /// Each start, as it happens.
     package let starts = ScriptedMailbox<(handle: LaunchHandle, order: LaunchOrder)>()
+    /// Each pipeline that was forgotten, as it happens.
+    package let forgets = ScriptedMailbox<PipelineKey>()
     /// Each stop that was asked for.
     package let stops = ScriptedMailbox<(handle: LaunchHandle, grace: Double)>()
 
     private let owner: PfsOwner
+    private let serviceAddress: String?
 
-    /// `pfsOwner`: what it answers for every order.
-    package init(pfsOwner: PfsOwner = .server) { owner = pfsOwner }
+    /// What it answers for every order, and for every pipeline.
+    package init(pfsOwner: PfsOwner = .server, serviceAddress: String? = nil) {
+        owner = pfsOwner
+        self.serviceAddress = serviceAddress
+    }
+
+    package func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String? {
+        serviceAddress
+    }
+
+    /// Pipelines that were forgotten, in order.
+    package var forgotten: [PipelineKey] { state.withLock { $0.forgotten } }
+
+    /// Something stays of this pipeline from an earlier server.
+    package func leave(_ pipeline: PipelineKey) { state.withLock { $0.left.append(pipeline) } }
+
+    /// What else happens while a pipeline is forgotten.
+    package func setForgetting(_ body: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.whileForgetting = body }
+    }
+
+    package func forget(_ pipeline: PipelineKey) async throws {
+        let body = state.withLock { state in
+            state.forgetting.insert(pipeline)
+            return state.whileForgetting
+        }
+        await body()
+        state.withLock { state in
+            state.forgetting.remove(pipeline)
+            if state.runs.contains(where: { $0.value.exit == nil && $0.value.order.pipeline == pipeline }) {
+                state.breaches.append("\(pipeline) was forgotten while it ran")
+            }
+            state.forgotten.append(pipeline)
+        }
+        forgets.put(pipeline)
+    }
+
+    package func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws {
+        for pipeline in state.withLock({ $0.left }) where try isGone(pipeline) { try await forget(pipeline) }
+    }
 
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { owner }
 
@@ -65,6 +110,9 @@ package final class ScriptedLauncher: Launcher {
         let handle = LaunchHandle("\(order.pipeline)#\(order.number)")
         let code = try state.withLock { state in
             if !state.areLeftoversEnded { state.breaches.append("\(handle) was started before leftovers were ended") }
+            if state.forgetting.contains(order.pipeline) {
+                state.breaches.append("\(handle) was started while its pipeline was forgotten")
+            }
             if !state.refusals.isEmpty { throw state.refusals.removeFirst() }
             if state.runs.values.contains(where: { $0.exit == nil && Self.exclude($0.order, order) }) {
                 state.breaches.append("\(handle) was started beside an older run")

@@ -8,6 +8,7 @@ package final class ScriptedLedger: SpoutLedger {
     private struct State {
         var pipelines: [PipelineKey: PipelineRecord] = [:]
         var launches: [PipelineKey: LaunchRecord] = [:]
+        var epochs: [PipelineKey: Int64] = [:]
         var positions: [PipelineKey: SpoutPosition] = [:]
         var jobs: [PipelineKey: CommitID] = [:]
     }
@@ -24,7 +25,7 @@ package final class ScriptedLedger: SpoutLedger {
     package func remove(_ key: PipelineKey) {
         state.withLock { state in
             state.pipelines[key] = nil
-            state.launches[key] = nil
+            state.epochs[key] = state.launches.removeValue(forKey: key)?.epoch
         }
     }
     package func launch(_ key: PipelineKey) -> LaunchRecord? { state.withLock { $0.launches[key] } }
@@ -47,7 +48,8 @@ package final class ScriptedLedger: SpoutLedger {
             guard let pipeline = state.pipelines[key], pipeline.version == version, !pipeline.stopped else {
                 throw SpileError(.aborted, "changed")
             }
-            let epoch = (state.launches[key]?.epoch ?? 0) + 1
+            // One of a pipeline that is gone never comes again.
+            let epoch = (state.launches[key]?.epoch ?? state.epochs[key] ?? 0) + 1
             state.launches[key] = LaunchRecord(
                 pipeline: key, epoch: epoch, version: version, tokenHash: tokenHash, handle: "",
                 startedAt: Instant(nanoseconds: 0), failures: failures)

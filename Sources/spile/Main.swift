@@ -20,6 +20,9 @@ enum Main {
         if CommandLine.arguments.dropFirst().first == "worker" {
             exit(WorkerCommand.run(Array(CommandLine.arguments.dropFirst(2))))
         }
+        if CommandLine.arguments.dropFirst().first == ToolCommand.name {
+            exit(ToolCommand.run(Array(CommandLine.arguments.dropFirst(2))))
+        }
         Task.detached { exit(await Program.run(Array(CommandLine.arguments.dropFirst()))) }
         while true { pause() }
     }

@@ -121,6 +121,40 @@ import Testing
         #expect(config.server == "https://c:6443")
     }
 
+    @Test func `a kubeconfig as kubectl writes it is read`() throws {
+        let text = """
+            apiVersion: v1
+            clusters:
+            - cluster:
+                certificate-authority-data: UEVN
+                server: https://c:6443
+              name: c
+            contexts:
+            - context:
+                cluster: c
+                namespace: n
+                user: u
+              name: x
+            current-context: x
+            kind: Config
+            preferences: {}
+            users:
+            - name: u
+              user:
+                token: t
+            """
+        let config = try KubernetesConfig.kubeconfig(
+            text, folder: "/", readYAML: { try SpecDocument.plainYAML($0) })
+        #expect(config.server == "https://c:6443" && config.namespace == "n")
+        #expect(config.authorities == Array("PEM".utf8))
+        for (wrong, line) in [("a: &x 1\nb: *x\n", "line 1"), ("a: 1\n---\nb: 2\n", "line 1"), ("a: [", "line")] {
+            let error = try #require(throws: SpileError.self) {
+                try KubernetesConfig.kubeconfig(wrong, folder: "/", readYAML: { try SpecDocument.plainYAML($0) })
+            }
+            #expect(error.message.contains(line), "\(error)")
+        }
+    }
+
     @Test func `a certificate that cannot be read is refused before anything is asked`() throws {
         var authority = KubernetesConfig(server: "https://c", authorities: Array("secret".utf8))
         let chain = KubernetesConfig(

@@ -126,7 +126,7 @@ enum KubernetesFakeSchema {
     private static let volume = Shape.object([
         "name": .text, "emptyDir": .object(["medium": .text]), "persistentVolumeClaim": .object(["claimName": .text]),
         "secret": .object([
-            "secretName": .text, "defaultMode": .number,
+            "secretName": .text, "defaultMode": .number, "optional": .truth,
             "items": .list(.object(["key": .text, "path": .text, "mode": .number])),
         ]),
     ])

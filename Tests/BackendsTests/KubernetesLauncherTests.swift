@@ -16,22 +16,21 @@ struct KubernetesLaunch {
     /// Long sleeps last until the test moves the clock.
     static func with(
         options change: (inout KubernetesOptions) -> Void = { _ in },
-        refine: @escaping KubernetesLauncher.Refine = { _, _ in },
         _ body: (KubernetesLaunch) async throws -> Void
     ) async throws {
         var options = KubernetesOptions(owner: "o1")
         options.toolImage = "spile:1"
         change(&options)
         try await KubernetesScene.with(.long) { scene in
-            try await body(KubernetesLaunch(scene: scene, options: options, refine: refine))
+            try await body(KubernetesLaunch(scene: scene, options: options))
         }
     }
 
-    init(scene: KubernetesScene, options: KubernetesOptions, refine: @escaping KubernetesLauncher.Refine) {
+    init(scene: KubernetesScene, options: KubernetesOptions) {
         self.scene = scene
         launcher = KubernetesLauncher(
             client: scene.client, options: options,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), refine: refine)
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
     func order(_ change: (inout LaunchOrder) -> Void = { _ in }) -> LaunchOrder {
@@ -304,7 +303,7 @@ struct KubernetesLaunch {
     @Test func `a later server sees and ends what an earlier one left`() async throws {
         try await KubernetesLaunch.with { launch in
             let (handle, pod) = try await launch.start()
-            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options, refine: { _, _ in })
+            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options)
             #expect(await later.launcher.isAlive(handle))
             let end = Task { await later.launcher.endLeftovers(grace: 8) }
             #expect(await launch.nextEnd() == 8)
@@ -320,7 +319,7 @@ struct KubernetesLaunch {
             let (_, pod) = try await launch.start()
             var options = launch.launcher.options
             options.owner = "o2"
-            let other = KubernetesLaunch(scene: launch.scene, options: options, refine: { _, _ in })
+            let other = KubernetesLaunch(scene: launch.scene, options: options)
             await other.launcher.endLeftovers(grace: 0)
             #expect(launch.fake.names("pods") == [pod])
             launch.fake.finish(pod, code: 0)
@@ -331,7 +330,7 @@ struct KubernetesLaunch {
         try await KubernetesLaunch.with { launch in
             let (old, pod) = try await launch.start()
             launch.fake.playNode(runs: true, ends: true)
-            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options, refine: { _, _ in })
+            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options)
             let new = try await later.launcher.start(later.order { $0.epoch = 2 })
             #expect(try await launch.launcher.wait(old) == .signalled(number: 15))
             #expect(!launch.fake.names("pods").contains(pod))
@@ -360,7 +359,7 @@ struct KubernetesLaunch {
             let (_, pod) = try await launch.start()
             let uid = launch.fake.object("pods", pod)?.uid
             launch.fake.playNode(runs: true, ends: true)
-            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options, refine: { _, _ in })
+            let later = KubernetesLaunch(scene: launch.scene, options: launch.launcher.options)
             let handle = try await later.launcher.start(later.order())
             #expect(launch.fake.object("pods", pod)?.uid != uid)
             await later.launcher.stop(handle, grace: 1)
@@ -387,7 +386,7 @@ struct KubernetesLaunch {
             #expect(launch.launcher.publishesPort(of: exposed) && !launch.launcher.publishesPort(of: plain))
             try await run(launch) { serving(&$0) }
             let first = try #require(launch.fake.object("services", "default-p-user"))
-            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p")) == "10.0.0.7")
+            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "10.0.0.7")
             try await run(launch) {
                 $0.epoch = 2
                 serving(&$0, outside: 30001)
@@ -400,24 +399,29 @@ struct KubernetesLaunch {
     }
 
     @Test func `the Service of an older version goes when the newer one starts`() async throws {
-        try await KubernetesLaunch.with(refine: { pod, order in pod.version = order.epoch }) { launch in
-            for epoch: Int64 in [1, 2] {
+        let spec = try PipelineSpec(
+            canonical: #"{"spout":{"service":{"internalPort":8000,"externalPort":31803,"type":"ClusterIP"}}}"#)
+        try await KubernetesLaunch.with { launch in
+            for number: Int64 in [1, 2, 3] {
                 try await run(launch) {
-                    $0.epoch = epoch
-                    serving(&$0)
+                    $0.epoch = number
+                    $0.version = LaunchVersion(
+                        number: number, specCommit: CommitID(randomHigh: 0, randomLow: 1), spec: spec)
+                    if number < 3 { serving(&$0) }
                 }
+                // The third one serves nothing any more.
+                #expect(launch.fake.names("services") == (number < 3 ? ["default-p-v\(number)-user"] : []))
             }
-            #expect(launch.fake.names("services") == ["default-p-v2-user"])
         }
     }
 
     @Test func `a load balancer's address is its own`() async throws {
         try await KubernetesLaunch.with(options: { $0.serviceType = "LoadBalancer" }) { launch in
             try await run(launch) { serving(&$0) }
-            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p")) == nil)
+            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "")
             launch.fake.change(
                 "services", "default-p-user", ["status": ["loadBalancer": ["ingress": [["hostname": "lb.example"]]]]])
-            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p")) == "lb.example")
+            #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "lb.example")
         }
     }
 
@@ -464,7 +468,7 @@ struct KubernetesLaunch {
                 ])
             try await launch.launcher.forget(PipelineKey(name: "q"))
             #expect(launch.fake.names("services") == ["default-p-user", "default-r-user"])
-            try await launch.launcher.forgetAll(but: [PipelineKey(name: "p")])
+            try await launch.launcher.forgetAll { $0 != PipelineKey(name: "p") }
             #expect(launch.fake.names("services") == ["default-p-user"])
             // What bears no pipeline's name is nobody's.
             #expect(launch.fake.names("secrets") == ["mine"])

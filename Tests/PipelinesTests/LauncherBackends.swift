@@ -7,12 +7,25 @@ import Testing
 
 /// The launchers that the rules hold for. One more case, and the whole suite runs for it too.
 enum LauncherBackend: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case process, container
+    case process, container, kubernetes
 
     var testDescription: String { rawValue }
 
-    /// Those that can run here. Containers need an image, which `Scripts/test-image.sh` makes.
-    static let ready: [LauncherBackend] = allCases.filter { $0 != .container || ContainerTesting.isReady }
+    /// Those that can run here. Containers need an image, which `Scripts/test-image.sh` makes; pods run as such, in the
+    /// cluster of `Tests/kubernetes/cluster.py`.
+    static let ready: [LauncherBackend] = allCases.filter {
+        switch $0 {
+        case .process: true
+        case .container: ContainerTesting.isReady
+        case .kubernetes: ContainerTesting.isReady && KubernetesCluster.isInstalled
+        }
+    }
+
+    /// Whether lines bear the stream that they came by. A pod's log tells none apart.
+    var tellsStreams: Bool { self != .kubernetes }
+
+    /// Bytes that a standard input may have. It reaches a pod in a Secret, with all else that it needs.
+    var longestInput: Int { self == .kubernetes ? 768 << 10 : 1 << 20 }
 
     /// A launcher that keeps its folders below `folder`; two of one folder stand for a server and its successor.
     func open(_ folder: String) throws -> any Launcher {
@@ -26,6 +39,7 @@ enum LauncherBackend: String, CaseIterable, Sendable, CustomTestStringConvertibl
                 options: ContainerOptions(
                     command: ContainerTesting.command, pull: .never, toolBinary: "/bin/true", owner: owner),
                 environment: ProcessInfo.processInfo.environment, logger: logger)
+        case .kubernetes: return try KubernetesCluster.shared().launcher(of: folder, logger: logger)
         }
     }
 }
@@ -97,6 +111,12 @@ final class LauncherScene: Sendable {
     }
 
     var lines: [String] { output.untaken.map(\.line) }
+
+    /// Names of what the launcher keeps of runs that are over, or of none.
+    func leftovers() async throws -> [String] {
+        if backend == .kubernetes { return try await KubernetesCluster.shared().objects(of: folder.path) }
+        return TemporaryFolder.names(of: folder.path + "/runs/default/p")
+    }
 }
 
 /// One rule that every launcher keeps.

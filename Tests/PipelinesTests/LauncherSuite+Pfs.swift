@@ -60,7 +60,9 @@ extension LauncherSuite {
             for name in ["a", "b"] {
                 let folder = try scene.pfs(name)
                 handles.append(
-                    try await scene.start("cat /pfs/in/f; touch /pfs/out/$A; while :; do sleep 0.01; done") {
+                    try await scene.start(
+                        "trap '' TERM; cat /pfs/in/f; touch /pfs/out/$A; while :; do sleep 0.01; done"
+                    ) {
                         $0.pipeline = PipelineKey(name: name)
                         $0.pfsFolder = folder
                         $0.environment.append(("A", name))
@@ -123,7 +125,7 @@ extension LauncherSuite {
             }
             #expect("\(error)".contains(folder))
             #expect(scene.lines == [])
-            #expect(TemporaryFolder.names(of: scene.folder.path + "/runs/default/p") == [])
+            #expect(try await scene.leftovers() == [])
         }
     ]
 }

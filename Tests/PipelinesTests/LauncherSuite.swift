@@ -64,6 +64,10 @@ enum LauncherSuite {
         LauncherRule("lines come by stream, also the last without its end") { scene async throws in
             _ = try await scene.run("echo one; echo two; printf three; echo bad >&2")
             let output = scene.output.untaken
+            if !scene.backend.tellsStreams {
+                #expect(output.map(\.line).sorted() == ["bad", "one", "three", "two"])
+                return
+            }
             #expect(output.filter { $0.stream == .standardOutput }.map(\.line) == ["one", "two", "three"])
             #expect(output.filter { $0.stream == .standardError }.map(\.line) == ["bad"])
         },
@@ -91,7 +95,8 @@ enum LauncherSuite {
             #expect(scene.lines == ["a", "b", "end"])
         },
         LauncherRule("a large standard input that nobody reads hinders nothing") { scene async throws in
-            let exit = try await scene.run("exit 0") { $0.standardInput = [UInt8](repeating: 10, count: 1 << 20) }
+            let input = [UInt8](repeating: 10, count: scene.backend.longestInput)
+            let exit = try await scene.run("exit 0") { $0.standardInput = input }
             #expect(exit == .exited(code: 0))
         },
         LauncherRule("variables come as they were given") { scene async throws in
@@ -105,7 +110,7 @@ enum LauncherSuite {
             _ = try await scene.run("env")
             let known = [
                 "A", "B", "PATH", "_", "PWD", "SHLVL", "OLDPWD", "SPILE_RUN_FOLDER", "HOME", "HOSTNAME", "TERM",
-                "container", "IMAGE_SAYS",
+                "container", "IMAGE_SAYS", "PACH_NAMESPACE", "PPS_POD_NAME", "PPS_WORKER_IP",
             ]
             let names = scene.lines.map { String($0.prefix { $0 != "=" }) }
             #expect(names.filter { !known.contains($0) } == [])
@@ -230,7 +235,7 @@ enum LauncherSuite {
         },
         LauncherRule("nothing of a run is left in the launcher's folder") { scene async throws in
             #expect(try await scene.run("true") == .exited(code: 0))
-            #expect(TemporaryFolder.names(of: scene.folder.path + "/runs/default/p") == [])
+            #expect(try await scene.leftovers() == [])
         },
     ]
 }

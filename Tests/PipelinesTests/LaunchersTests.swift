@@ -7,14 +7,16 @@ import Testing
 @Suite struct LaunchersTests {
     private static let key = PipelineKey(name: "p")
 
-    private static func order(_ spec: String) throws -> LaunchOrder {
+    private static func order(
+        _ spec: String, usual: LauncherKind = .process, elsewhere: [LauncherKind: LaunchAddress] = [:]
+    ) throws -> LaunchOrder {
         let now = Instant(nanoseconds: 0)
         let pipeline = PipelineRecord(
             key: key, version: 1, specCommit: CommitID(randomHigh: 1, randomLow: 1), kind: .spout, stopped: false,
             userSpec: "", effectiveSpec: spec, createdAt: now, updatedAt: now)
         let site = LaunchSite(
             host: "127.0.0.1", port: 1650, toolFolder: "/data/bin",
-            baseEnvironment: ["PATH": "/here", "HOME": "/home/u"])
+            baseEnvironment: ["PATH": "/here", "HOME": "/home/u"], usual: usual, elsewhere: elsewhere)
         return try LaunchPlan(pipeline: pipeline, epoch: 1, token: "t", site: site).order { _ in }
     }
 
@@ -62,13 +64,49 @@ import Testing
         #expect(error.message == "no podman")
     }
 
+    @Test func whatIsForgottenIsForgottenByAll() async throws {
+        let (process, container) = (ScriptedLauncher(), ScriptedLauncher())
+        let launchers = Launchers(usual: .process, launchers: [.process: process, .container: container])
+        try await launchers.forget(Self.key)
+        #expect(process.forgotten == [Self.key] && container.forgotten == [Self.key])
+    }
+
+    @Test func whereAServiceIsKnowsTheLauncherOfItsPipeline() async throws {
+        let launchers = Launchers(
+            usual: .process,
+            launchers: [.process: ScriptedLauncher(), .kubernetes: ScriptedLauncher(serviceAddress: "10.0.0.1")])
+        #expect(try await launchers.serviceAddress(of: Self.key, on: nil) == nil)
+        #expect(try await launchers.serviceAddress(of: Self.key, on: .kubernetes) == "10.0.0.1")
+    }
+
+    @Test func codeElsewhereFindsTheServerByAnotherName() throws {
+        let there = Self.spec(#","metadata":{"annotations":{"spile.io/launcher":"kubernetes"}}"#)
+        let elsewhere: [LauncherKind: LaunchAddress] = [.kubernetes: LaunchAddress(host: "pachd", port: 30650)]
+        for (usual, spec, host, port) in [
+            (LauncherKind.process, Self.spec(), "127.0.0.1", "1650"), (.process, there, "pachd", "30650"),
+            (.kubernetes, Self.spec(), "pachd", "30650"),
+        ] {
+            let order = try Self.order(spec, usual: usual, elsewhere: elsewhere)
+            let variables = Dictionary(uniqueKeysWithValues: order.environment.map { ($0.name, $0.value) })
+            #expect(variables["PACHD_SERVICE_HOST"] == host && variables["PEER_PORT"] == port)
+            let config = String(decoding: try #require(order.files.first).bytes, as: UTF8.self)
+            #expect(config.contains("grpc://\(host):\(port)"))
+        }
+    }
+
+    @Test func anOrderBearsTheVersionThatItRuns() throws {
+        let version = try #require(try Self.order(Self.spec(#","resourceRequests":{"disk":"1Gi"}"#)).version)
+        #expect(version.number == 1)
+        #expect(version.spec.json["resourceRequests"]?["disk"]?.string == "1Gi")
+    }
+
     @Test func theAnnotationNamesTheLauncher() throws {
         #expect(try Self.order(Self.spec()).launcher == nil)
         let named = Self.spec(#","metadata":{"annotations":{"spile.io/launcher":"container"}}"#)
         #expect(try Self.order(named).launcher == .container)
         let wrong = Self.spec(#","metadata":{"annotations":{"spile.io/launcher":"balloon"}}"#)
         let fault = try LaunchPlan.fault(PipelineSpec(canonical: wrong))
-        #expect(fault == "metadata.annotations: there is no launcher \"balloon\", only process and container")
+        #expect(fault == "metadata.annotations: there is no launcher \"balloon\", only process, container, kubernetes")
         #expect(try LaunchPlan.fault(PipelineSpec(canonical: named)) == nil)
     }
 

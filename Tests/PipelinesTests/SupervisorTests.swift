@@ -114,6 +114,31 @@ private struct Scene: Sendable {
         }
     }
 
+    @Test func whatStaysOfADeletedPipelineIsRemovedBeforeOneOfItsNameRuns() async throws {
+        let scene = Scene()
+        scene.ledger.put(scene.pipeline())
+        let other = PipelineKey(name: "deleted-while-no-server-ran")
+        scene.launcher.leave(scene.key)
+        scene.launcher.leave(other)
+        try await scene.run { scene in
+            _ = await scene.launcher.starts.next()
+            #expect(scene.launcher.forgotten == [other])
+            let (begun, go) = (ScriptedMailbox<Void>(), ScriptedMailbox<Void>())
+            scene.launcher.setForgetting {
+                begun.put(())
+                await go.next()
+            }
+            scene.ledger.remove(scene.key)
+            scene.supervisor.changed(scene.key)
+            await begun.next()
+            scene.change(scene.pipeline())
+            // Only after this does the new one begin: else it is a breach.
+            go.put(())
+            _ = await scene.launcher.starts.next()
+            #expect(scene.launcher.forgotten == [other, scene.key])
+        }
+    }
+
     @Test func aSpoutThatExitsIsLaunchedAgainWithANewEpochAndToken() async throws {
         let scene = Scene()
         scene.ledger.put(scene.pipeline())

@@ -19,8 +19,10 @@ final class WorkerScene: Sendable {
     /// A `spile` that runs in any image, which the tests do not build themselves.
     static let staticProgram = ProcessInfo.processInfo.environment["SPILE_STATIC"]
 
-    /// The launchers that can keep workers here.
-    static let backends = LauncherBackend.ready.filter { $0 == .process || staticProgram != nil }
+    /// The launchers that can keep workers here. Pods are met at no socket: they may be on any machine.
+    static let backends = LauncherBackend.ready.filter {
+        $0 == .process || $0 == .container && staticProgram != nil
+    }
 
     init(_ backend: LauncherBackend = .process) throws {
         self.backend = backend
@@ -38,6 +40,7 @@ final class WorkerScene: Sendable {
     static func launcher(_ backend: LauncherBackend, _ folder: String) throws -> any Launcher {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         switch backend {
+        case .kubernetes: return try backend.open(folder)
         case .process: return try ProcessLauncher(root: folder + "/runs", tool: program, logger: logger)
         case .container:
             return try ContainerLauncher(

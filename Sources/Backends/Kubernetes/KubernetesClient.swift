@@ -3,6 +3,7 @@ import Core
 import Foundation
 import NIOCore
 import NIOSSL
+import Synchronization
 
 /// Talks to the API server of a cluster, in one namespace. Safe from any task.
 ///
@@ -27,7 +28,9 @@ package final class KubernetesClient: Sendable {
     let server: String
     let time: KubernetesTime
     private let token: KubernetesToken
-    private let http: HTTPClient
+    private let configuration: HTTPClient.Configuration
+    /// Made when it is first needed; guarded by its mutex.
+    private let connections = Mutex<(client: HTTPClient?, isClosed: Bool)>((nil, false))
 
     /// Throws `failedPrecondition` for a certificate or key that cannot be read. Nothing is asked of the server yet.
     /// ``close()`` has to be called at last.
@@ -49,11 +52,28 @@ package final class KubernetesClient: Sendable {
         self.time = time
         namespace = config.namespace
         token = KubernetesToken(config.credential, clock: time.clock)
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        self.configuration = configuration
     }
 
-    /// Lets go of the connections; calls under way fail. To be called once.
-    package func close() async { try? await http.shutdown() }
+    /// Lets go of the connections; calls under way and later ones fail. May be called again.
+    package func close() async {
+        let client = connections.withLock { state in
+            defer { state = (nil, true) }
+            return state.client
+        }
+        try? await client?.shutdown()
+    }
+
+    /// Throws, once this has been closed, as the client itself does.
+    private func http() throws -> HTTPClient {
+        try connections.withLock { state in
+            if state.isClosed { throw HTTPClientError.alreadyShutdown }
+            if let client = state.client { return client }
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+            state.client = client
+            return client
+        }
+    }
 
     // MARK: Calls
 
@@ -177,7 +197,7 @@ package final class KubernetesClient: Sendable {
         let token = try token.value()
         let request = request(call, token)
         do {
-            let response = try await http.execute(request, timeout: .seconds(Self.patience))
+            let response = try await http().execute(request, timeout: .seconds(Self.patience))
             let body = try await response.body.collect(upTo: call.mostBytes)
             let text = String(decoding: body.readableBytesView, as: UTF8.self)
             return Answer(
@@ -193,7 +213,7 @@ package final class KubernetesClient: Sendable {
         for isFirst in [true, false] {
             let token = try token.value()
             do {
-                let response = try await http.execute(
+                let response = try await http().execute(
                     request(call, token), timeout: .milliseconds(Int64(seconds * 1000)))
                 if response.status.code == 200 {
                     return KubernetesStream(call.act, server: server, response.body)

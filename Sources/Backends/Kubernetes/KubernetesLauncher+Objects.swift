@@ -3,66 +3,74 @@ import Core
 extension KubernetesLauncher {
     // MARK: Services
 
-    /// Makes the pipeline's Service what it has to be: its address, and what port a node gave it, stay. Those of older
-    /// versions go.
-    func keep(_ service: JSONValue, _ manifest: KubernetesManifest) async throws {
-        let name = manifest.serviceName
+    /// Makes the pipeline's Service what it has to be, nil for none: its address, and what port a node gave it, stay.
+    /// Those of older versions go.
+    func keep(_ service: JSONValue?, _ manifest: KubernetesManifest) async throws {
+        // Code that is run once for each datum serves nothing, and is not worth a look each time.
+        if service == nil, !manifest.pod.run.isEmpty { return }
+        if let service { try await put(service, manifest.serviceName) }
+        for old in try await client.list(.service, labels: manifest.names.selector).items
+        where service == nil || old.at("metadata", "name")?.string != manifest.serviceName {
+            try await remove(old, .service)
+        }
+    }
+
+    private func put(_ service: JSONValue, _ name: String) async throws {
         for isLast in Self.lasts {
             do {
                 _ = try await client.create(.service, service)
-                break
+                return
             } catch let error as SpileError where !isLast && error.code == .alreadyExists {
                 guard let old = try await found(.service, name) else { continue }
                 try own(old, like: service, .service)
                 _ = try await client.patch(
                     .service, name,
                     .present(["metadata": service["metadata"], "spec": service["spec"]]))
-                break
+                return
             }
-        }
-        for old in try await client.list(.service, labels: manifest.names.selector).items
-        where old.at("metadata", "name")?.string != name {
-            try await remove(old, .service)
         }
     }
 
-    /// Where others reach the pipeline's port: a load balancer's address, or else the cluster's own; nil where there is
-    /// none (yet) (`pps.md` §4.2).
-    package func serviceAddress(of pipeline: PipelineKey) async throws -> String? {
+    /// A load balancer's address, or else the cluster's own (`pps.md` §4.2).
+    package func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String? {
         let names = KubernetesNames(pipeline, owner: options.owner)
         let services = try await client.list(.service, labels: names.selector).items
-        guard let service = services.first else { return nil }
+        guard let service = services.first else { return "" }
         if service.at("spec", "type")?.string == "LoadBalancer" {
             let ingress = service.at("status", "loadBalancer", "ingress")?.elements.first
-            return ingress?["ip"]?.string ?? ingress?["hostname"]?.string
+            return ingress?["ip"]?.string ?? ingress?["hostname"]?.string ?? ""
         }
-        return service.at("spec", "clusterIP")?.string.flatMap { $0 == "None" ? nil : $0 }
+        return service.at("spec", "clusterIP")?.string.flatMap { $0 == "None" ? nil : $0 } ?? ""
     }
 
     // MARK: Cleaning
 
-    /// Ends all pods of a pipeline and removes its Services and Secrets, of all its versions. For a pipeline that is
-    /// gone; nothing there is no error. Throws what the API server says; a retry helps where that is transient.
+    /// Ends all pods of a pipeline and removes its Services and Secrets, of all its versions. What this server itself
+    /// starts or watches is let be: that is of a younger pipeline of the name.
     package func forget(_ pipeline: PipelineKey) async throws {
         try await clean(KubernetesNames(pipeline, owner: options.owner).selector) { _ in true }
     }
 
-    /// The same for every pipeline that is not `known`: what was deleted while no server could clean up.
-    package func forgetAll(but known: Set<PipelineKey>) async throws {
+    package func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws {
         try await clean(KubernetesNames.selector(owner: options.owner)) { object in
-            Self.pipeline(of: object).map { !known.contains($0) } ?? false
+            try Self.pipeline(of: object).map(isGone) ?? false
         }
     }
 
-    private func clean(_ selector: String, _ isGone: (JSONValue) -> Bool) async throws {
-        for service in try await client.list(.service, labels: selector).items where isGone(service) {
+    private func clean(_ selector: String, _ isGone: (JSONValue) throws -> Bool) async throws {
+        for service in try await client.list(.service, labels: selector).items where try isGone(service) {
             try await remove(service, .service)
         }
-        for pod in try await client.list(.pod, labels: selector).items where isGone(pod) {
+        let pods = try await client.list(.pod, labels: selector).items
+        let own = ownPods
+        for pod in pods where try isGone(pod) {
             let state = KubernetesPodState(pod)
+            if own.contains(state.name) { continue }
             try await client.remove(pod: state.name, uid: state.uid, grace: 0)
         }
-        for secret in try await client.list(.secret, labels: selector).items where isGone(secret) {
+        for secret in try await client.list(.secret, labels: selector).items where try isGone(secret) {
+            let pod = secret.at("metadata", "ownerReferences")?.elements.first?["name"]?.string
+            if let pod, ownPods.contains(pod) { continue }
             try await remove(secret, .secret)
         }
     }

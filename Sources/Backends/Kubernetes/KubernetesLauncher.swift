@@ -11,27 +11,20 @@ import Synchronization
 ///
 /// A pod's log does not tell the two output streams apart: all lines come as standard output.
 package final class KubernetesLauncher: Launcher {
-    /// Adds to a pod what its order does not say, from the pipeline's spec.
-    package typealias Refine = @Sendable (inout KubernetesPod, LaunchOrder) async throws -> Void
-
     let client: KubernetesClient
     let options: KubernetesOptions
     let logger: Logger
-    private let refine: Refine
     private let runs = Mutex<[LaunchHandle: KubernetesRun]>([:])
     /// Names of pods that are being started: they are watched from then on.
     private let starting = Mutex<Set<String>>([])
 
     private static let mostTries = 5
 
-    /// Who made `client` closes it, when nothing is run any more.
-    package init(
-        client: KubernetesClient, options: KubernetesOptions, logger: Logger, refine: @escaping Refine = { _, _ in }
-    ) {
+    /// The launcher closes `client`, by ``close()``.
+    package init(client: KubernetesClient, options: KubernetesOptions, logger: Logger) {
         self.client = client
         self.options = options
         self.logger = logger
-        self.refine = refine
     }
 
     package func publishesPort(of order: LaunchOrder) -> Bool { order.image?.port != nil }
@@ -45,8 +38,11 @@ package final class KubernetesLauncher: Launcher {
     /// there, no node with room) is an error here, in its own words. Throws `permissionDenied` for a right that is
     /// missing.
     package func start(_ order: LaunchOrder) async throws -> LaunchHandle {
-        var pod = try KubernetesPod(order, options: options)
-        try await refine(&pod, order)
+        let pod = try KubernetesPod(order, options: options)
+        if let folder = pod.pfsFolder, !PosixFiles.isFolder(folder) {
+            // A node would make an empty one.
+            throw SpileError(.failedPrecondition, "there is no folder \(folder) to stand at /pfs")
+        }
         let manifest = KubernetesManifest(pod, options: options)
         let (object, secrets) = (try manifest.podObject(), try manifest.secrets())
         let name = manifest.podName
@@ -55,7 +51,7 @@ package final class KubernetesLauncher: Launcher {
         try await endOthers(manifest)
         do {
             for secret in secrets { try await replace(secret) }
-            if let service = manifest.service() { try await keep(service, manifest) }
+            try await keep(manifest.service(), manifest)
             let made = KubernetesPodState(try await make(object))
             for secret in secrets { try await give(secret, to: made) }
             return try await begin(made, order)
@@ -126,6 +122,8 @@ package final class KubernetesLauncher: Launcher {
         }
     }
 
+    package func close() async { await client.close() }
+
     private static func parts(_ handle: LaunchHandle) -> (name: String, uid: String)? {
         let parts = handle.text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty,
@@ -140,12 +138,17 @@ package final class KubernetesLauncher: Launcher {
     /// this server, of which a launch may have several at a time, are watched or being started.
     private func endOthers(_ manifest: KubernetesManifest) async throws {
         let found = try await client.list(.pod, labels: manifest.names.selector).items.map(KubernetesPodState.init)
-        // In this order: what is no longer being started is watched already.
-        let begun = starting.withLock { $0 }
-        let watched = runs.withLock { Set($0.values.map(\.name)) }
-        for pod in found where !watched.contains(pod.name) && !begun.contains(pod.name) {
+        let own = ownPods
+        for pod in found where !own.contains(pod.name) {
             try await client.remove(pod: pod.name, uid: pod.uid, grace: 0)
         }
+    }
+
+    /// Names of the pods that this server starts or watches.
+    var ownPods: Set<String> {
+        // In this order: what is no longer being started is watched already.
+        let begun = starting.withLock { $0 }
+        return begun.union(runs.withLock { $0.values.map(\.name) })
     }
 
     /// Makes the pod. One that a call made whose answer was lost is taken for this one; an older one of its name goes.

@@ -59,10 +59,9 @@ extension KubernetesManifest {
         let folder = Self.toolFolder
         return .present([
             "name": "init", "image": .string(image), "imagePullPolicy": .string(options.pull.rawValue),
+            // The image needs no shell: the program copies itself.
             "command": [
-                "/bin/sh", "-c",
-                .string(Self.unexpanded("cp \"$0\" \(folder)/spile && ln -f \(folder)/spile \(folder)/pachctl")),
-                .string(Self.unexpanded(options.toolBinary)),
+                .string(Self.unexpanded(options.toolBinary)), .string(ToolFolder.command), .string(folder),
             ],
             "resources": .present([
                 "requests": pod.requests?.withoutDevices.json, "limits": pod.limits?.withoutDevices.json,
@@ -152,7 +151,10 @@ extension KubernetesManifest {
         if !items.isEmpty {
             result.append([
                 "name": "pachyderm-pachctl-secret",
-                "secret": ["secretName": .string(fileSecret), "defaultMode": .integer(0o444), "items": .array(items)],
+                "secret": [
+                    "secretName": .string(fileSecret), "defaultMode": .integer(0o444), "items": .array(items),
+                    "optional": false,
+                ],
             ])
         }
         for (index, mount) in pod.secretFiles.enumerated() {
@@ -163,6 +165,7 @@ extension KubernetesManifest {
                 "name": .string(volume(mount, index)),
                 "secret": [
                     "secretName": .string(secretName(index)), "defaultMode": .integer(0o444), "items": .array(items),
+                    "optional": false,
                 ],
             ])
         }

@@ -24,7 +24,7 @@ package struct KubernetesOptions: Sendable {
     /// Tells the objects of this server from those of others in the namespace: a label's value, the same after a
     /// restart.
     package var owner: String
-    /// An image that holds the `spile` program and a shell to copy it with; nil leaves pods without `pachctl`.
+    /// An image that holds the static `spile` program; nil leaves pods without `pachctl`.
     package var toolImage: String?
     /// Where it is in that image. It has to be static, because it runs in any image.
     package var toolBinary = "/usr/local/bin/spile"

@@ -50,7 +50,8 @@ package struct KubernetesPod: Sendable {
     package var podSpec: JSONValue?
     package var podPatch: JSONValue?
 
-    /// What an order alone says. Throws `failedPrecondition` for one without a command or an image.
+    /// What an order says, and the spec in it. Throws `failedPrecondition` for one without a command or an image, and
+    /// where `pod_spec` or `pod_patch` cannot be read.
     package init(_ order: LaunchOrder, options: KubernetesOptions) throws(SpileError) {
         if order.command.isEmpty { throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd") }
         guard let image = order.image else {
@@ -81,15 +82,15 @@ package struct KubernetesPod: Sendable {
                 inside: $0.internalPort, outside: $0.externalPort,
                 type: $0.isLocal ? "ClusterIP" : options.serviceType)
         }
+        if let version = order.version { try refine(by: version, options) }
     }
 
     /// Adds what a spec says beside its order: version, resources, scheduling, tolerations, annotations, the service's
-    /// type, `pod_spec` and `pod_patch`. Throws `failedPrecondition` where one of these cannot be read.
-    package mutating func refine(
-        by spec: PipelineSpec, version: Int64, specCommit: String, options: KubernetesOptions
-    ) throws(SpileError) {
-        self.version = version
-        self.specCommit = specCommit
+    /// type, `pod_spec` and `pod_patch`.
+    private mutating func refine(by version: LaunchVersion, _ options: KubernetesOptions) throws(SpileError) {
+        let spec = version.spec
+        self.version = version.number
+        specCommit = "\(version.specCommit)"
         isSpout = spec.kind == .spout
         let (asked, most) = (spec.json["resourceRequests"], spec.json["resourceLimits"])
         requests = asked.map(KubernetesResources.init(spec:)) ?? (most == nil ? options.defaultRequests : nil)

@@ -10,9 +10,10 @@ package struct KubernetesTime: Sendable {
     /// Seconds of a clock that nobody sets, which only goes forward.
     package var monotonic: @Sendable () -> Double
 
-    /// `monotonic` nil stands for the system's own.
+    /// `sleep` and `monotonic` are the system's own unless given.
     package init(
-        clock: any Clock, randomness: any Randomness, sleep: @escaping @Sendable (Double) async throws -> Void,
+        clock: any Clock, randomness: any Randomness,
+        sleep: @escaping @Sendable (Double) async throws -> Void = { try await Task.sleep(for: .seconds($0)) },
         monotonic: (@Sendable () -> Double)? = nil
     ) {
         self.clock = clock

@@ -1,4 +1,5 @@
 import Core
+import Foundation
 
 #if canImport(Glibc)
     import Glibc
@@ -18,6 +19,31 @@ package enum ToolFolder {
             unlink(fresh)
             guard symlink(target, fresh) == 0, rename(fresh, link) == 0 else { throw PosixFiles.fault("link", link) }
         }
+    }
+
+    /// The word after which the program copies itself into a folder, as an init container does.
+    package static let command = "install-tools"
+
+    /// Puts a copy of the running program into `folder` as `spile` and `pachctl`, for whoever mounts it; what stood
+    /// there is replaced.
+    package static func copy(into folder: String) throws {
+        try PosixFiles.makeFolder(folder)
+        let fresh = "\(folder)/.spile.new"
+        unlink(fresh)
+        do { try FileManager.default.copyItem(atPath: try running(), toPath: fresh) } catch let error as SpileError {
+            throw error
+        } catch {
+            throw SpileError(
+                .failedPrecondition, "cannot copy this program to \(folder): \(error.localizedDescription)",
+                remedy: "give it a folder that it may write to, with room for 200 MB")
+        }
+        chmod(fresh, 0o755)
+        for name in ["pachctl", "spile"] {
+            let path = "\(folder)/\(name)"
+            unlink(path)
+            guard link(fresh, path) == 0 else { throw PosixFiles.fault("make", path) }
+        }
+        unlink(fresh)
     }
 
     /// The running program's own file.

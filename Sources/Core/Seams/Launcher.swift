@@ -37,6 +37,22 @@ package protocol Launcher: Sendable {
 
     /// Whether an order's program reaches ports that this machine opens for itself alone, at 127.0.0.1.
     func reachesLoopback(from order: LaunchOrder) -> Bool
+
+    /// Where others reach the port that a pipeline's code serves, `kind` being the launcher that the pipeline asks for:
+    /// an address or a host's name, empty while there is none; nil where the server's own ``ServicePorts`` serve it.
+    /// Throws what the outside world says; a retry may help.
+    func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String?
+
+    /// Removes what stays of a pipeline between its runs: it has been deleted, and none of its runs is wanted any more.
+    /// Nothing there is no error. Throws what the outside world says; a retry may help.
+    func forget(_ pipeline: PipelineKey) async throws
+
+    /// The same for every pipeline that `isGone`, which is asked for each one that something is there of: what was
+    /// deleted while no server could clean up.
+    func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws
+
+    /// Lets go of what it holds of the outside world. To be called once, when nothing runs any more.
+    func close() async
 }
 
 /// To whom files belong that a program finds at `/pfs`.
@@ -56,6 +72,10 @@ extension Launcher {
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .server }
     package func workerProgram(of order: LaunchOrder) -> String? { nil }
     package func reachesLoopback(from order: LaunchOrder) -> Bool { true }
+    package func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String? { nil }
+    package func forget(_ pipeline: PipelineKey) async throws {}
+    package func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws {}
+    package func close() async {}
 }
 
 /// Everything a launcher needs to know of a run.
@@ -91,6 +111,8 @@ package struct LaunchOrder: Sendable {
     package var image: LaunchImage?
     /// Which launcher the pipeline asks for; nil leaves it to the server.
     package var launcher: LauncherKind?
+    /// The pipeline's version, for a launcher that knows more of a spec than stands here.
+    package var version: LaunchVersion?
 
     package init(
         pipeline: PipelineKey, epoch: Int64, command: [String], standardInput: [UInt8] = [],
@@ -116,7 +138,20 @@ package struct LaunchOrder: Sendable {
 }
 
 /// What users' code can be run as.
-package enum LauncherKind: String, Sendable, CaseIterable { case process, container }
+package enum LauncherKind: String, Sendable, CaseIterable { case process, container, kubernetes }
+
+/// The version of a pipeline that an order runs, with its whole spec.
+package struct LaunchVersion: Sendable {
+    package var number: Int64
+    package var specCommit: CommitID
+    package var spec: PipelineSpec
+
+    package init(number: Int64, specCommit: CommitID, spec: PipelineSpec) {
+        self.number = number
+        self.specCommit = specCommit
+        self.spec = spec
+    }
+}
 
 /// An image to run a program in, and how much of the machine it may use there.
 package struct LaunchImage: Sendable {

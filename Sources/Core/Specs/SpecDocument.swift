@@ -111,6 +111,15 @@ extension SpecDocument {
     package static func plainJSON(_ text: String) throws(SpecSyntaxError) -> JSONValue {
         JSONValue(try JSONText.read(text))
     }
+
+    /// The one document of any YAML text as a value; nothing is checked beyond its grammar.
+    package static func plainYAML(_ text: String) throws(SpecSyntaxError) -> JSONValue {
+        let roots = try YAMLText.documents(text)
+        guard roots.count == 1 else {
+            throw SpecSyntaxError(line: 1, message: "expected one document, found \(roots.count)")
+        }
+        return JSONValue(roots[0])
+    }
 }
 
 extension JSONValue {

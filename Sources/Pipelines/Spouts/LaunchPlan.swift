@@ -11,18 +11,46 @@ package struct LaunchSite: Sendable {
     package var deploymentID: String
     /// What the code inherits of the server's own environment: PATH, HOME, LANG, TZ.
     package var baseEnvironment: [String: String]
+    /// The launcher of pipelines that ask for none.
+    package var usual: LauncherKind
+    /// Where code of a launcher finds the server that does not find it at ``host``.
+    package var elsewhere: [LauncherKind: LaunchAddress]
 
     package init(
-        host: String, port: Int, toolFolder: String, deploymentID: String = "", baseEnvironment: [String: String]
+        host: String, port: Int, toolFolder: String, deploymentID: String = "", baseEnvironment: [String: String],
+        usual: LauncherKind = .process, elsewhere: [LauncherKind: LaunchAddress] = [:]
     ) {
         self.host = host
         self.port = port
         self.toolFolder = toolFolder
         self.deploymentID = deploymentID
         self.baseEnvironment = baseEnvironment.filter { Self.inherited.contains($0.key) }
+        self.usual = usual
+        self.elsewhere = elsewhere
+    }
+
+    /// The same as code of one launcher sees it; `kind` is what its pipeline asks for.
+    func seen(by kind: LauncherKind?) -> LaunchSite {
+        guard let address = elsewhere[kind ?? usual] else { return self }
+        var site = self
+        site.host = address.host
+        site.port = address.port ?? port
+        return site
     }
 
     private static let inherited: Set = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]
+}
+
+/// Where a server is found.
+package struct LaunchAddress: Sendable, Equatable {
+    package var host: String
+    /// Nil for the port that the server listens on.
+    package var port: Int?
+
+    package init(host: String, port: Int? = nil) {
+        self.host = host
+        self.port = port
+    }
 }
 
 /// What one launch gets: command, environment and files (`pps.md` §3.5, §3.7, §6.1).
@@ -48,9 +76,9 @@ package struct LaunchPlan: Sendable {
         self.pipeline = pipeline
         self.epoch = epoch
         self.token = token
-        self.site = site
         self.position = position
         spec = try PipelineSpec(canonical: pipeline.effectiveSpec)
+        self.site = site.seen(by: spec.launcherName.flatMap(LauncherKind.init))
     }
 
     /// Names the launch in logs and in `PPS_POD_NAME`.
@@ -67,7 +95,7 @@ package struct LaunchPlan: Sendable {
         if spec.transform?.command.isEmpty ?? true { return "nothing to run: no transform.cmd" }
         if let name = spec.launcherName, LauncherKind(rawValue: name) == nil {
             return "metadata.annotations: there is no launcher \"\(name)\", only "
-                + LauncherKind.allCases.map(\.rawValue).joined(separator: " and ")
+                + LauncherKind.allCases.map(\.rawValue).joined(separator: ", ")
         }
         return nil
     }
@@ -89,6 +117,7 @@ package struct LaunchPlan: Sendable {
         order.image = image
         order.launcher = spec.launcherName.flatMap(LauncherKind.init)
         order.secretFiles = secrets.mounts
+        order.version = LaunchVersion(number: pipeline.version, specCommit: pipeline.specCommit, spec: spec)
         return order
     }
 

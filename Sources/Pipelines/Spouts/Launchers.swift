@@ -73,6 +73,22 @@ package struct Launchers: Launcher {
         }
     }
 
+    package func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String? {
+        try await launchers[kind ?? usual]?.serviceAddress(of: pipeline, on: kind)
+    }
+
+    package func forget(_ pipeline: PipelineKey) async throws {
+        for launcher in launchers.values { try await launcher.forget(pipeline) }
+    }
+
+    package func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws {
+        for launcher in launchers.values { try await launcher.forgetAll(where: isGone) }
+    }
+
+    package func close() async {
+        for launcher in launchers.values { await launcher.close() }
+    }
+
     private func find(_ handle: LaunchHandle) -> (launcher: any Launcher, own: LaunchHandle)? {
         let parts = handle.text.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, let launcher = LauncherKind(rawValue: String(parts[0])).flatMap({ launchers[$0] })

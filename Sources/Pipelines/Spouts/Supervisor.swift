@@ -48,6 +48,7 @@ package final class Supervisor: Sendable {
         case ended(LaunchExit, output: [String])
         case woke(ticket: Int)
         case reported
+        case forgotten
         case shutDown
     }
 
@@ -101,6 +102,9 @@ package final class Supervisor: Sendable {
         } catch {
             logger.error("cannot read the pipelines", metadata: ["error": "\(error)"])
         }
+        await attempt("remove what deleted pipelines left") { [ledger, launcher] in
+            try await launcher.forgetAll { try ledger.pipeline($0) == nil }
+        }
         await withDiscardingTaskGroup { group in
             var loop = SupervisorLoop(supervisor: self, site: site)
             for await (key, event) in events {
@@ -124,6 +128,8 @@ struct SupervisorLoop {
     /// Reports wait for the one under way, so that they are written in order; of those that wait the newest counts.
     private var reporting: Set<PipelineKey> = []
     private var waiting: [PipelineKey: StateReport] = [:]
+    /// Deleted ones whose launcher still removes what stayed of them: one of the same name waits for that.
+    private var forgetting: Set<PipelineKey> = []
     private var isShuttingDown = false
     /// Lifecycles so far: sets the tickets of a pipeline apart from those of an earlier one of its name.
     private var born = 0
@@ -134,7 +140,9 @@ struct SupervisorLoop {
     }
 
     /// Whether the server goes down and nothing runs any more.
-    var isDone: Bool { isShuttingDown && reporting.isEmpty && lifecycles.values.allSatisfy(\.isQuiet) }
+    var isDone: Bool {
+        isShuttingDown && reporting.isEmpty && forgetting.isEmpty && lifecycles.values.allSatisfy(\.isQuiet)
+    }
     var runs: [LaunchHandle] { Array(handles.values) }
 
     mutating func handle(_ event: Supervisor.Event, of key: PipelineKey?, in group: inout DiscardingTaskGroup) {
@@ -166,11 +174,15 @@ struct SupervisorLoop {
         case .reported:
             reporting.remove(key)
             if let next = waiting.removeValue(forKey: key) { report(next, of: key, in: &group) }
+        case .forgotten:
+            forgetting.remove(key)
+            lookUp(key, in: &group)
         case .shutDown: break
         }
     }
 
     private mutating func lookUp(_ key: PipelineKey, in group: inout DiscardingTaskGroup) {
+        if forgetting.contains(key) { return }
         let supervisor = supervisor
         do {
             let wish = try Self.wish(supervisor.ledger.pipeline(key), supervisor.ledger)
@@ -239,8 +251,22 @@ struct SupervisorLoop {
                 lifecycles[key] = nil
                 supervisor.watch?.forget(key)
                 supervisor.ports.close(key)
-                if !keepsLogs { supervisor.logs.remove(key) }
+                if !keepsLogs {
+                    supervisor.logs.remove(key)
+                    forget(key, in: &group)
+                }
             }
+        }
+    }
+
+    private mutating func forget(_ key: PipelineKey, in group: inout DiscardingTaskGroup) {
+        let supervisor = supervisor
+        forgetting.insert(key)
+        group.addTask {
+            await supervisor.attempt("remove what a deleted pipeline left", of: key) {
+                try await supervisor.launcher.forget(key)
+            }
+            supervisor.tell(key, .forgotten)
         }
     }
 
@@ -261,13 +287,15 @@ struct SupervisorLoop {
 
 extension Supervisor {
     /// Runs `body`, up to twice more after a second where that may help; logs what remains.
-    func attempt(_ what: String, of key: PipelineKey, _ body: @Sendable () async throws -> Void) async {
+    func attempt(_ what: String, of key: PipelineKey? = nil, _ body: @Sendable () async throws -> Void) async {
         for isLast in [false, false, true] {
             do { return try await body() } catch {
                 let canRetry = !isLast && (error as? SpileError)?.isTransient ?? false
                 let isAwake = canRetry ? (try? await world.sleep(1)) != nil : false
                 if isAwake { continue }
-                logger.error("cannot \(what)", metadata: ["pipeline": "\(key)", "error": "\(error)"])
+                var metadata: Logger.Metadata = ["error": "\(error)"]
+                if let key { metadata["pipeline"] = "\(key)" }
+                logger.error("cannot \(what)", metadata: metadata)
                 return
             }
         }

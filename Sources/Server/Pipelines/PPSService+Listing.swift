@@ -10,11 +10,11 @@ extension PPSService {
         routes.unary(Method.InspectPipeline.descriptor) { (request: PpsV2_InspectPipelineRequest, call) in
             let key = try Self.key(request.hasPipeline, request.pipeline)
             let pipeline = try manager.inspect(project: key.project, name: key.name, as: call.principal)
-            return try message(of: try shown([pipeline])[0], hasDetails: request.details)
+            return try await message(of: try shown([pipeline])[0], hasDetails: request.details)
         }
         routes.serverStream(Method.ListPipeline.descriptor) { (request: PpsV2_ListPipelineRequest, call, writer) in
             for pipeline in try list(request, call) {
-                try await writer.write(try message(of: pipeline, hasDetails: true))
+                try await writer.write(try await message(of: pipeline, hasDetails: true))
             }
         }
         routes.unary(Method.PipelinesSummary.descriptor) { (request: PpsV2_PipelinesSummaryRequest, call) in
@@ -42,7 +42,7 @@ extension PPSService {
             as: call.principal)
         pipelines = try shown(pipelines)
         if let filter {
-            pipelines = try pipelines.filter { try filter.keeps(try message(of: $0, hasDetails: true).filterJSON) }
+            pipelines = try pipelines.filter { try filter.keeps(try ownMessage(of: $0, hasDetails: true).filterJSON) }
         }
         if request.hasPage, request.page.pageSize > 0 {
             let size = Int(clamping: request.page.pageSize)
@@ -53,15 +53,21 @@ extension PPSService {
         return pipelines
     }
 
-    /// With the state of its newest job, if it has jobs, and with the address of its service (`pps.md` §4.2).
-    private func message(of pipeline: PipelineRecord, hasDetails: Bool) throws -> PpsV2_PipelineInfo {
-        var message = try pipeline.message(hasDetails: hasDetails)
+    /// With the address of its service (`pps.md` §4.2).
+    private func message(of pipeline: PipelineRecord, hasDetails: Bool) async throws -> PpsV2_PipelineInfo {
+        var message = try ownMessage(of: pipeline, hasDetails: hasDetails)
         if message.details.service.externalPort != 0 {
-            message.details.service.ip = address(of: message.details.service)
+            message.details.service.ip = try await address(of: message.details.service, pipeline)
         }
         if message.details.spout.service.externalPort != 0 {
-            message.details.spout.service.ip = address(of: message.details.spout.service)
+            message.details.spout.service.ip = try await address(of: message.details.spout.service, pipeline)
         }
+        return message
+    }
+
+    /// With the state of its newest job, if it has jobs.
+    private func ownMessage(of pipeline: PipelineRecord, hasDetails: Bool) throws -> PpsV2_PipelineInfo {
+        var message = try pipeline.message(hasDetails: hasDetails)
         if pipeline.kind == .spout { return message }
         let (newest, oldest) = try history.read { catalog in
             func first(_ isLive: Bool, _ order: CommitOrder) throws -> JobRecord? {
@@ -75,8 +81,15 @@ extension PPSService {
         return message
     }
 
-    /// Where a service is reached: on this machine at least.
-    private func address(of service: PpsV2_Service) -> String {
+    /// Where a service is reached: where the launcher says, else on this machine at least. Nowhere while the outside
+    /// world does not tell: all else that is asked of a pipeline is worth an answer.
+    private func address(of service: PpsV2_Service, _ pipeline: PipelineRecord) async throws -> String {
+        let kind = try PipelineSpec(canonical: pipeline.effectiveSpec).launcherName.flatMap(LauncherKind.init)
+        do {
+            if let address = try await launcher.serviceAddress(of: pipeline.key, on: kind) { return address }
+        } catch let error as SpileError where error.code != .internal {
+            return ""
+        }
         let isEverywhere = ["0.0.0.0", "::"].contains(serviceHost)
         return isEverywhere || service.type == "ClusterIP" ? "127.0.0.1" : serviceHost
     }

@@ -17,6 +17,7 @@ struct PPSService: Sendable {
     let progress: JobProgress
     /// Where the ports of services are open.
     let serviceHost: String
+    let launcher: any Launcher
 
     typealias Method = PpsV2_API.Method
 

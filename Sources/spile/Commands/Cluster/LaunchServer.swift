@@ -7,7 +7,8 @@ import Server
 func launchServer(
     dataFolder: String, host: String, port: Int, http: Address?, isHTTPOff: Bool, logLevel: String, logFormat: String,
     fileURLFolders: [String], garbageInterval: Double?, serviceHost: String, launchers: LauncherFlags,
-    tls: (certificate: String, key: String)?, rootToken: String?, catalog: String?, store: String?
+    tls: (certificate: String, key: String)?, rootToken: String?, catalog: String?, store: String?,
+    peers: (host: String, port: Int)?
 ) async throws {
     let listener: HTTPListener =
         if isHTTPOff { .off } else { http.map { .at(host: $0.host, port: $0.port) } ?? .besideCalls }
@@ -18,5 +19,5 @@ func launchServer(
             logFormat: LogFormat(rawValue: logFormat) ?? .text,
             fileURLFolders: fileURLFolders, garbageInterval: garbageInterval, serviceHost: serviceHost,
             launchers: launchers.options, tls: tls.map { TLSPaths(certificate: $0.certificate, key: $0.key) },
-            rootToken: rootToken, catalog: try CatalogPlace(catalog), store: try StorePlace(store)))
+            rootToken: rootToken, catalog: try CatalogPlace(catalog), store: try StorePlace(store), peers: peers))
 }

@@ -7,8 +7,9 @@ struct LauncherFlags: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: """
-            What runs the pipelines' code: process (on this machine, transform.image is not used) or container. A \
-            pipeline chooses for itself by the annotation \(PipelineSpec.launcherAnnotation) in its metadata.
+            What runs the pipelines' code: process (on this machine, transform.image is not used), container, or \
+            kubernetes (pods of a cluster). A pipeline chooses for itself by the annotation \
+            \(PipelineSpec.launcherAnnotation) in its metadata.
             """)
     var launcher = LauncherKind.process.rawValue
     @Option(
@@ -30,6 +31,7 @@ struct LauncherFlags: ParsableArguments {
         help: ArgumentHelp(
             "The static program that containers get as pachctl and spile (default: this one).", valueName: "file"))
     var toolBinary: String?
+    @OptionGroup var kubernetes: KubernetesFlags
 
     func validate() throws {
         guard LauncherKind(rawValue: launcher) != nil else {
@@ -46,6 +48,7 @@ struct LauncherFlags: ParsableArguments {
     var options: LauncherOptions {
         LauncherOptions(
             usual: LauncherKind(rawValue: launcher) ?? .process, containerCommand: containerCommand,
-            containerNetwork: containerNetwork, imagePull: imagePull, toolBinary: toolBinary)
+            containerNetwork: containerNetwork, imagePull: imagePull, toolBinary: toolBinary,
+            kubernetes: kubernetes.settings(.process))
     }
 }

@@ -10,6 +10,7 @@ struct ServerCommand: AsyncParsableCommand {
                   \(Program.name) server
                   \(Program.name) server --data /srv/spile --listen 0.0.0.0:30650
                   \(Program.name) server --launcher container
+                  \(Program.name) server --launcher kubernetes --kubernetes-image registry.example/spile:1
                 """)
     }
 
@@ -73,6 +74,14 @@ struct ServerCommand: AsyncParsableCommand {
         help: ArgumentHelp("The private key of the certificate, PEM.", valueName: "file"))
     var tlsKey: String?
     @Option(
+        name: .customLong("peer-listen"), parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            With TLS: HOST:PORT where running code is served in the clear (default: a free port of 127.0.0.1). Pods \
+            need one that their Service leads to; keep others from it.
+            """, valueName: "address"))
+    var peerListen: String?
+    @Option(
         name: .customLong("auth-root-token-file"), parsing: .unconditional,
         help: ArgumentHelp(
             "Turn authentication on, with the first line of this file as the administrator's token "
@@ -91,6 +100,10 @@ struct ServerCommand: AsyncParsableCommand {
             throw Failure("unknown log format \"\(logFormat)\": use text or json")
         }
         let folder = try Self.dataFolder(data, .process)
+        if peerListen != nil, tlsCertificate == nil {
+            throw Failure("--peer-listen is for servers with --tls-cert: without TLS code is served where clients are")
+        }
+        let peers = try peerListen.map { try Self.place($0, of: "--peer-listen") }
         let http = try self.http.flatMap { $0 == "off" ? nil : try Self.place($0, of: "--http") }
         try await launchServer(
             dataFolder: folder, host: place.host, port: place.port, http: http, isHTTPOff: self.http == "off",
@@ -98,7 +111,8 @@ struct ServerCommand: AsyncParsableCommand {
             garbageInterval: try Self.seconds(garbageInterval), serviceHost: serviceHost, launchers: launchers,
             tls: try Self.tls(tlsCertificate, tlsKey), rootToken: try Self.rootToken(rootTokenFile, .process),
             catalog: catalog ?? Environment.process.nonEmpty("SPILE_CATALOG"),
-            store: store ?? Environment.process.nonEmpty("SPILE_STORE"))
+            store: store ?? Environment.process.nonEmpty("SPILE_STORE"),
+            peers: peers.map { ($0.host, $0.port) })
     }
 
     /// The file's first line, else `SPILE_AUTH_ROOT_TOKEN`, else nil.

@@ -1,0 +1,91 @@
+import Backends
+import Core
+import Foundation
+import Logging
+import Simulation
+import Synchronization
+
+/// The cluster of `Tests/kubernetes/cluster.py`: one process for all tests, which ends with this one. Each folder has a
+/// namespace of its own in it; the volume that pods share is `/tmp`.
+final class KubernetesCluster: Sendable {
+    private struct Access: Decodable {
+        var server: String
+        var token: String
+    }
+
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    private static let python = root.appendingPathComponent(".venv-kubernetes/bin/python")
+
+    static let isInstalled = FileManager.default.isExecutableFile(atPath: python.path)
+
+    private static let running = Result { try KubernetesCluster() }
+
+    /// Starts it when first asked for.
+    static func shared() throws -> KubernetesCluster { try running.get() }
+
+    /// The cluster reads it to its end, which comes when this process ends.
+    private let input: Pipe
+    private let process: Process
+    private let access: Access
+    /// By folder. None is closed: this process ends with them.
+    private let clients = Mutex<[String: KubernetesClient]>([:])
+
+    private init() throws {
+        let process = Process()
+        process.executableURL = Self.python
+        let program = Self.root.appendingPathComponent("Tests/kubernetes/cluster.py").path
+        process.arguments = [program, "--claim", "tmp=/tmp"]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        var line = Data()
+        while line.last != UInt8(ascii: "\n"), let piece = try output.fileHandleForReading.read(upToCount: 1),
+            !piece.isEmpty
+        {
+            line += piece
+        }
+        access = try JSONDecoder().decode(Access.self, from: line)
+        self.input = input
+        self.process = process
+    }
+
+    private func client(of folder: String) throws -> KubernetesClient {
+        try clients.withLock { clients in
+            if let client = clients[folder] { return client }
+            let config = KubernetesConfig(
+                server: access.server, namespace: String(folder.suffix(6)), credential: .token(access.token))
+            let client = try KubernetesClient(
+                config, time: KubernetesTime(clock: WallClock(), randomness: Chance()))
+            clients[folder] = client
+            return client
+        }
+    }
+
+    /// A launcher that owns what a folder's other launchers own.
+    func launcher(of folder: String, logger: Logger) throws -> KubernetesLauncher {
+        var options = KubernetesOptions(owner: String(folder.suffix(6)))
+        options.pull = .never
+        options.sharedFolder = .init(claim: "tmp", path: "/tmp")
+        return KubernetesLauncher(client: try client(of: folder), options: options, logger: logger)
+    }
+
+    /// Names of all that is there of a folder.
+    func objects(of folder: String) async throws -> [String] {
+        let client = try client(of: folder)
+        var names: [String] = []
+        for (plural, kind) in [("pods", KubernetesKind.pod), ("secrets", .secret), ("services", .service)] {
+            names += try await client.list(kind).items.map { "\(plural) \($0["metadata"]?["name"]?.string ?? "")" }
+        }
+        return names
+    }
+
+    private struct WallClock: Clock {
+        func now() -> Instant { Instant(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9)) }
+    }
+
+    private struct Chance: Randomness {
+        func next() -> UInt64 { .random(in: .min ... .max) }
+    }
+}
