@@ -113,7 +113,7 @@ import Testing
     @Test func aVersionReplacedWhileItWasLaunchedIsStopped() {
         var life = SpoutLifecycle(policy: RestartPolicy())
         _ = life.wanted(.run(version: 1))
-        #expect(life.wanted(.run(version: 2)).isEmpty)
+        #expect(life.wanted(.run(version: 2)) == [.abandon])
         #expect(life.launched(handle, at: start) == [.stop(handle)])
         #expect(
             life.ended(.signalled(number: 15), output: [], at: start, chance: 0) == [.launch(version: 2, failures: 0)])
@@ -153,7 +153,29 @@ import Testing
     @Test func aRunThatStartsDuringShutdownIsStopped() {
         var life = SpoutLifecycle(policy: RestartPolicy())
         _ = life.wanted(.run(version: 1))
-        #expect(life.shutDown().isEmpty)
+        #expect(life.shutDown() == [.abandon])
         #expect(life.launched(handle, at: start) == [.stop(handle)])
+    }
+
+    @Test func whatIsBeingStartedIsGivenUpOnceItIsNotWanted() {
+        var life = SpoutLifecycle(policy: RestartPolicy())
+        _ = life.wanted(.run(version: 1))
+        #expect(life.wanted(.run(version: 1)) == [])
+        #expect(life.wanted(.rest(version: 1)) == [.abandon])
+        #expect(life.wanted(.rest(version: 1)) == [], "once is enough")
+        // Given up is no failure, whatever is wanted by then.
+        #expect(life.wanted(.run(version: 1)) == [])
+        #expect(life.launchFailed("given up", chance: 0) == [.launch(version: 1, failures: 0)])
+        #expect(life.wanted(.nothing) == [.abandon])
+        #expect(life.launchFailed("given up", chance: 0) == [.forget(keepsLogs: false)])
+    }
+
+    @Test func aStartThatWentTooFarIsStopped() {
+        var life = SpoutLifecycle(policy: RestartPolicy())
+        _ = life.wanted(.run(version: 1))
+        #expect(life.shutDown() == [.abandon])
+        let handle = LaunchHandle("h")
+        #expect(life.launched(handle, at: Instant(seconds: 0)) == [.stop(handle)])
+        #expect(!life.isQuiet)
     }
 }

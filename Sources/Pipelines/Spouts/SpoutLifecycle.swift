@@ -35,6 +35,9 @@ package struct SpoutLifecycle: Sendable {
 
     package enum Action: Sendable, Equatable {
         case launch(version: Int64, job: CommitID? = nil, failures: Int64)
+        /// The run that is being started is wanted no more: its start may be given up. What comes of it is told all the
+        /// same.
+        case abandon
         case stop(LaunchHandle)
         case wake(after: Double, ticket: Int)
         case report(StateReport)
@@ -51,6 +54,8 @@ package struct SpoutLifecycle: Sendable {
     private var crash = ""
     private var ticket: Int
     private var isShuttingDown = false
+    /// Whether the start under way is wanted no more.
+    private(set) var isAbandoned = false
     private let policy: RestartPolicy
 
     /// `failures` is what an earlier server counted.
@@ -83,7 +88,9 @@ package struct SpoutLifecycle: Sendable {
             if old == new { return [] }
             state = .idle
             return begin(changed: true)
-        case .launching, .stopping, .closed: return []
+        case .launching(let version, let job):
+            return new == .run(version: version, job: job) ? [] : abandon()
+        case .stopping, .closed: return []
         case .running(let version, let job, let handle, _):
             if new == .run(version: version, job: job) { return [] }
             state = .stopping
@@ -113,6 +120,10 @@ package struct SpoutLifecycle: Sendable {
     /// The run could not be started.
     package mutating func launchFailed(_ reason: String, chance: Double) -> [Action] {
         guard case .launching(let version, let job) = state else { return [] }
+        if isAbandoned {
+            state = .idle
+            return begin(changed: true)
+        }
         return rest(version, job, after: "could not be started: \(reason)", chance: chance)
     }
 
@@ -152,8 +163,15 @@ package struct SpoutLifecycle: Sendable {
         case .idle, .pausing:
             state = .closed
             return []
-        case .launching, .stopping, .closed: return []
+        case .launching: return abandon()
+        case .stopping, .closed: return []
         }
+    }
+
+    private mutating func abandon() -> [Action] {
+        if isAbandoned { return [] }
+        isAbandoned = true
+        return [.abandon]
     }
 
     /// Nothing runs: do what is wanted.
@@ -165,6 +183,7 @@ package struct SpoutLifecycle: Sendable {
         switch wish {
         case .run(let version, let job):
             state = .launching(version: version, job: job)
+            isAbandoned = false
             return [.launch(version: version, job: job, failures: failures)]
         case .wait(let version): return changed ? [.revoke, report(version, .running, "")] : []
         case .rest(let version):

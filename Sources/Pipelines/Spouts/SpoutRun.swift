@@ -11,6 +11,8 @@ struct SpoutRun: Sendable {
     /// What a service serves.
     let job: CommitID?
     let failures: Int64
+    /// Ends when the run is wanted no more before it has begun.
+    let abandoned: AsyncStream<Never>
 
     /// A fresh token: the prefix that tells launches' tokens from logins, then 32 hex digits.
     static func token(_ randomness: any Randomness) -> [UInt8] {
@@ -24,7 +26,7 @@ struct SpoutRun: Sendable {
         let handle: LaunchHandle
         let folder: PfsFolder?
         do {
-            (handle, folder) = try await start(tail)
+            (handle, folder) = try await startUnlessAbandoned(tail)
         } catch {
             supervisor.tell(key, .launchFailed("\(error)"))
             return
@@ -34,6 +36,23 @@ struct SpoutRun: Sendable {
         do { exit = try await supervisor.launcher.wait(handle) } catch { exit = .unknown }
         await remove(folder)
         supervisor.tell(key, .ended(exit, output: tail.lines))
+    }
+
+    /// A start takes as long as fetching an image, or until a machine has room: it need not be waited out.
+    private func startUnlessAbandoned(_ tail: OutputTail) async throws -> (LaunchHandle, PfsFolder?) {
+        try await withThrowingTaskGroup(of: (LaunchHandle, PfsFolder?)?.self) { group in
+            group.addTask { try await start(tail) }
+            group.addTask {
+                for await _ in abandoned {}
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let started = try await group.next() ?? nil { return started }
+            group.cancelAll()
+            // It may have gone too far to be given up: what has begun is told of.
+            guard let started = try await group.next() ?? nil else { throw CancellationError() }
+            return started
+        }
     }
 
     private func remove(_ folder: PfsFolder?) async {

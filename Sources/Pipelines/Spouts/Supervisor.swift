@@ -125,6 +125,8 @@ struct SupervisorLoop {
     private let site: LaunchSite
     private var lifecycles: [PipelineKey: SpoutLifecycle] = [:]
     private var handles: [PipelineKey: LaunchHandle] = [:]
+    /// Ends when a start is wanted no more.
+    private var starts: [PipelineKey: AsyncStream<Never>.Continuation] = [:]
     /// Reports wait for the one under way, so that they are written in order; of those that wait the newest counts.
     private var reporting: Set<PipelineKey> = []
     private var waiting: [PipelineKey: StateReport] = [:]
@@ -157,12 +159,16 @@ struct SupervisorLoop {
         case .changed: lookUp(key, in: &group)
         case .launched(let handle):
             handles[key] = handle
+            starts[key] = nil
             supervisor.watch?.launched(key)
             let actions = lifecycles[key]?.launched(handle, at: now)
             perform(actions ?? [], of: key, in: &group)
         case .launchFailed(let reason):
-            supervisor.watch?.failed(key)
-            supervisor.logs.note("could not start spout process: \(reason)", of: key)
+            starts[key] = nil
+            if lifecycles[key]?.isAbandoned != true {
+                supervisor.watch?.failed(key)
+                supervisor.logs.note("could not start spout process: \(reason)", of: key)
+            }
             let actions = lifecycles[key]?.launchFailed(reason, chance: chance)
             perform(actions ?? [], of: key, in: &group)
         case .ended(let exit, let output):
@@ -224,9 +230,13 @@ struct SupervisorLoop {
         for action in actions {
             switch action {
             case .launch(let version, let job, let failures):
+                let (abandoned, start) = AsyncStream<Never>.makeStream()
+                starts[key] = start
                 let launch = SpoutRun(
-                    supervisor: supervisor, site: site, key: key, version: version, job: job, failures: failures)
+                    supervisor: supervisor, site: site, key: key, version: version, job: job, failures: failures,
+                    abandoned: abandoned)
                 group.addTask { await launch.run() }
+            case .abandon: starts[key]?.finish()
             case .stop(let handle):
                 supervisor.logs.note(
                     "stopping spout process: SIGTERM, then SIGKILL after \(supervisor.options.grace) s", of: key)
