@@ -55,7 +55,7 @@ format: ## rewrite the Swift sources in the project's layout
 .PHONY: lint
 lint: ## report what `make format` would change, and what shellcheck finds if it is installed
 	swift format lint --parallel --recursive --configuration .swift-format $(SWIFT_SOURCES)
-	if command -v shellcheck >/dev/null; then shellcheck Scripts/*.sh .ci/run; fi
+	if command -v shellcheck >/dev/null; then shellcheck Scripts/*.sh deploy/*.sh .ci/run; fi
 
 .PHONY: protos
 protos: ## generate Sources/API anew from Protos/

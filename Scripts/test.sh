@@ -10,6 +10,7 @@
 #   legacy      programs of python-pachyderm
 #   cli         shell programs of pachctl
 #   containers  spouts in containers, where podman works
+#   kubernetes  manifests, the chart, and servers that run pods, at a cluster of the tests' own, where podman works
 #   examples    the spouts of examples/ against real brokers and databases, as processes and in containers;
 #               EXAMPLE_ROUNDS=20 for the long form
 #   cluster     three servers on one PostgreSQL and one S3 store, disturbed for a minute; they are $SPILE_BIN, which has to
@@ -87,7 +88,7 @@ cluster() {
     SPILE_BIN="$binary" CLUSTER_WRITERS=32 CLUSTER_SECONDS=30 CLUSTER_HOLD=1-2 CLUSTER_CALM=0.5-1.5 Scripts/cluster.sh
 }
 
-(($#)) || set -- build unit wire sdk legacy cli containers examples cluster demo
+(($#)) || set -- build unit wire sdk legacy cli containers kubernetes examples cluster demo
 step setup Scripts/setup.sh || finish
 
 for name in "$@"; do
@@ -101,6 +102,7 @@ for name in "$@"; do
         legacy) step legacy clients legacy -rs Tests/clients/test_legacy*.py || true ;;
         cli) step cli clients sdk Tests/clients/test_cli*.py || true ;;
         containers) step containers clients sdk -rs Tests/clients/test_containers.py || true ;;
+        kubernetes) step kubernetes clients kubernetes -rs Tests/kubernetes || true ;;
         examples) step examples clients examples -rs Tests/examples || true ;;
         cluster) step cluster cluster || true ;;
         demo) step demo demo || true ;;

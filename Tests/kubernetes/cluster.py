@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A cluster of one node for the tests: an API server in this process, and pods that podman runs.
 
-The API server knows pods, secrets, services, events and leases, with versions, conflicts, watches, 410 Gone and deletion
-with grace; what is made has to pass the published schemas of Kubernetes, unknown fields included. The node does what a
-kubelet does: finds the image, lays out volumes, runs init containers, then the one container, keeps its log, ends it by
-SIGTERM and SIGKILL. Its volume claims are folders of this machine; its network is the machine's own.
+The API server knows pods, secrets, services, events and leases, with versions, conflicts, watches, 410 Gone and
+deletion with grace; what is made has to pass the published schemas of Kubernetes, unknown fields included. The node
+does what a kubelet does: finds the image, lays out volumes, runs init containers, then the one container, keeps its
+log, ends it by SIGTERM and SIGKILL. Its volume claims are folders of this machine; its network is the machine's own.
 
     cluster.py [--claim NAME=FOLDER]...
 
@@ -170,6 +170,7 @@ class Pod:
         self.log = Log()
         self.is_wanted = True
         self.has_container = False
+        self.mounts = {}
         self.lock = threading.Lock()
         self.is_gone = threading.Event()
         threading.Thread(target=self.live, daemon=True).start()
@@ -235,7 +236,7 @@ class Pod:
                    *command[1:])
             self.has_container = True
         process = subprocess.Popen(
-            ["podman", "start", "--attach", self.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            ["podman", "start", "--attach", self.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
         threading.Thread(target=self.tell_running, daemon=True).start()
         errors = threading.Thread(target=self.keep, args=(process.stderr,))
         errors.start()
@@ -267,11 +268,19 @@ class Pod:
     def tell_end(self):
         state = json.loads(podman("inspect", "--format", "{{json .State}}", self.name).stdout)
         code = state["ExitCode"]
-        reason = "OOMKilled" if state["OOMKilled"] else "Error" if code else "Completed"
+        # On machines of an older kind podman does not hear of it, but its monitor leaves a file where it began.
+        is_starved = os.path.exists(os.path.join(self.folder, "oom"))
+        reason = "OOMKilled" if state["OOMKilled"] or is_starved else "Error" if code else "Completed"
         ended = {"exitCode": code, "reason": reason}
-        if code in (126, 127) and state["StartedAt"].startswith("0001") or START_FAULTS.search(state.get("Error", "")):
-            ended = {"exitCode": 128, "reason": "StartError", "message": state.get("Error", "")}
+        if fault := self.start_fault() or START_FAULTS.search(state.get("Error", "")) and state["Error"]:
+            ended = {"exitCode": 128, "reason": "StartError", "message": fault}
         self.say_user("Failed" if code else "Succeeded", terminated=ended)
+
+    def start_fault(self):
+        """What the container's first process says where it cannot run the program."""
+        with self.log.changed:
+            first = self.log.lines[0].decode(errors="replace") if self.log.lines else ""
+        return first.split(": ", 1)[1].strip() if "ERROR (catatonit" in first else ""
 
     # Its end.
 

@@ -1,0 +1,157 @@
+"""`spile server --launcher kubernetes` as a program, at a cluster whose one node runs its pods (cluster.py)."""
+
+import json
+import subprocess
+
+from conftest import BUSYBOX, SPILE, wait_for
+
+# Writes one file to its output repo and stays.
+WRITES = "echo begun; until pachctl put file $PPS_PIPELINE_NAME@master:/f -f /etc/passwd; do sleep 0.1; done; "
+STAYS = "while :; do sleep 0.1; done"
+
+
+def spout(name, script, **more):
+    transform = {"image": BUSYBOX, "cmd": ["sh", "-c", script]} | more.pop("transform", {})
+    return {"pipeline": {"name": name}, "spout": {}, "transform": transform} | more
+
+
+def pods(cluster, name):
+    return [pod for pod in cluster.things("pods", "n").values()
+            if pod["metadata"]["labels"]["pipelineName"] == name]
+
+
+def files(pachctl, name):
+    return pachctl.run("list", "file", f"{name}@master", check=False)
+
+
+def test_a_spout_runs_as_a_pod_and_nothing_of_it_stays_when_it_is_deleted(cluster, serve):
+    _, pachctl = serve()
+    pachctl.create(**spout(
+        "tap", WRITES + STAYS, metadata={"annotations": {"team": "t"}, "labels": {"tier": "one"}},
+        resource_requests={"memory": "64Mi", "disk": "1Gi"}, resource_limits={"memory": "128Mi"},
+        spout={"service": {"internal_port": 8000, "external_port": 31803, "type": "NodePort"}}))
+    pachctl.reaches("tap", "PIPELINE_RUNNING")
+    wait_for(lambda: "/f" in files(pachctl, "tap"))
+    (pod,) = pods(cluster, "tap")
+    assert pod["metadata"]["annotations"]["specCommit"] == pachctl.inspect("tap")["spec_commit"]["id"]
+    assert pod["metadata"]["annotations"]["team"] == "t" and pod["metadata"]["labels"]["tier"] == "one"
+    (user,) = pod["spec"]["containers"]
+    assert user["resources"] == {
+        "requests": {"memory": "64Mi", "ephemeral-storage": "1Gi"}, "limits": {"memory": "128Mi"}}
+    (service,) = cluster.things("services", "n").values()
+    assert service["metadata"]["name"] == "default-tap-v1-user"
+    assert service["spec"]["ports"][0]["nodePort"] == 31803
+    assert pachctl.inspect("tap")["details"]["spout"]["service"]["ip"] == service["spec"]["clusterIP"]
+    assert "begun" in pachctl.run("logs", "--pipeline", "tap")
+    pachctl.run("delete", "pipeline", "tap")
+    for kind in ("pods", "services", "secrets"):
+        wait_for(lambda kind=kind: not cluster.things(kind, "n"))
+
+
+def test_what_keeps_a_pod_from_running_is_the_reason_of_its_pipeline(cluster, serve):
+    _, pachctl = serve()
+    pachctl.create(**spout("image", STAYS, transform={"image": "registry.example/no-such:1"}))
+    reason = pachctl.reaches("image", "PIPELINE_RESTARTING", "ErrImagePull")
+    assert "pull access denied for registry.example/no-such:1" in reason
+    pachctl.create(**spout("command", STAYS, transform={"cmd": ["/no/such/program"]}))
+    pachctl.reaches("command", "PIPELINE_RESTARTING", "StartError")
+    pachctl.create(**spout("port", STAYS, spout={"service": {"internal_port": 1, "external_port": 80}}))
+    assert "nodePort" in pachctl.reaches("port", "PIPELINE_RESTARTING", "not in the valid range")
+    pachctl.create(**spout("patch", STAYS, pod_patch='[{"op": "remove", "path": "/nothing"}]'))
+    assert "/nothing" in pachctl.reaches("patch", "PIPELINE_RESTARTING", "pod_patch")
+    # Each with the same words until it runs often enough to be called crashing.
+    pachctl.reaches("patch", "PIPELINE_CRASHING", "pod_patch")
+
+
+def test_a_pod_that_no_node_takes_is_given_up_at_once_when_it_is_not_wanted(cluster, serve):
+    _, pachctl = serve()
+    pachctl.create(**spout("picky", STAYS, scheduling_spec={"node_selector": {"disk": "ssd"}}))
+    wait_for(lambda: pods(cluster, "picky") and pods(cluster, "picky")[0]["status"].get("conditions"))
+    pachctl.run("delete", "pipeline", "picky")
+    wait_for(lambda: not cluster.things("pods", "n"), 20)
+
+
+def test_code_that_uses_more_memory_than_it_may_is_said_to_have(cluster, serve):
+    _, pachctl = serve()
+    pachctl.create(**spout(
+        "greedy", "echo up; tail -c 500000000 /dev/zero", resource_limits={"memory": "32Mi"}))
+    pachctl.reaches("greedy", "PIPELINE_RESTARTING", "resource_limits.memory")
+
+
+def test_a_new_version_takes_the_place_of_the_old_one_and_a_stopped_one_has_no_pod(cluster, serve):
+    _, pachctl = serve()
+    pachctl.create(**spout("tap", "trap 'echo drained; exit 0' TERM; echo old; " + STAYS))
+    wait_for(lambda: "old" in pachctl.run("logs", "--pipeline", "tap"))
+    pachctl.run("update", "pipeline", "-f", "-", given=json.dumps(spout("tap", "echo new; " + STAYS)))
+    wait_for(lambda: "new" in pachctl.run("logs", "--pipeline", "tap"))
+    assert "drained" in pachctl.run("logs", "--pipeline", "tap")
+    (pod,) = pods(cluster, "tap")
+    assert pod["metadata"]["labels"]["pipelineVersion"] == "2"
+    pachctl.run("stop", "pipeline", "tap")
+    wait_for(lambda: not cluster.things("pods", "n"))
+    pachctl.run("start", "pipeline", "tap")
+    wait_for(lambda: pods(cluster, "tap"))
+
+
+def test_a_server_that_was_killed_finds_its_pods_and_forgets_what_it_does_not_know(cluster, serve):
+    server, pachctl = serve()
+    pachctl.create(**spout("tap", WRITES + STAYS))
+    wait_for(lambda: "/f" in files(pachctl, "tap"))
+    (old,) = pods(cluster, "tap")
+    # As of a pipeline that was deleted while no server could clean up.
+    stray = json.loads(json.dumps(old))
+    server.kill()
+    with cluster.store.changed:
+        cluster.create("n", "services", {
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {
+                "name": "default-gone-v1-user", "labels": stray["metadata"]["labels"] | {"pipelineName": "gone"},
+                "annotations": {"pipelineName": "gone", "pipelineProject": "default"},
+            }, "spec": {"ports": [{"port": 80}]},
+        })
+    server.start()
+    wait_for(lambda: [pod for pod in pods(cluster, "tap") if pod["metadata"]["uid"] != old["metadata"]["uid"]])
+    wait_for(lambda: not cluster.things("services", "n"))
+    wait_for(lambda: len(pods(cluster, "tap")) == 1)
+    pachctl.reaches("tap", "PIPELINE_RUNNING")
+
+
+def test_a_transform_reads_and_writes_through_the_shared_volume(cluster, serve, tmp_path):
+    _, pachctl = serve("--kubernetes-claim", f"data:{tmp_path}/server")
+    pachctl.run("create", "repo", "data")
+    pachctl.create(
+        pipeline={"name": "upper"}, input={"pfs": {"repo": "data", "glob": "/*"}},
+        transform={"image": BUSYBOX, "cmd": ["sh", "-c", "for f in /pfs/data/*; do tr a-z A-Z < $f > "
+                                             "/pfs/out/$(basename $f); done"]})
+    pachctl.run("put", "file", "data@master:/f", "-f", "-", given="words\n")
+    wait_for(lambda: "/f" in files(pachctl, "upper"))
+    assert pachctl.run("get", "file", "upper@master:/f") == "WORDS\n"
+    wait_for(lambda: not cluster.things("pods", "n") and not cluster.things("secrets", "n"))
+
+
+def test_a_pipeline_with_files_is_refused_without_a_shared_volume(cluster, serve):
+    _, pachctl = serve()
+    pachctl.run("create", "repo", "data")
+    pachctl.create(pipeline={"name": "upper"}, input={"pfs": {"repo": "data", "glob": "/*"}},
+                   transform={"image": BUSYBOX, "cmd": ["true"]})
+    pachctl.run("put", "file", "data@master:/f", "-f", "-", given="words\n")
+    wait_for(lambda: "JOB_FAILURE" in pachctl.run("list", "job", "-p", "upper", "--raw"))
+    assert "ReadWriteMany" in pachctl.run("list", "job", "-p", "upper", "--raw")
+
+
+def test_a_server_that_cannot_run_pods_says_so_before_it_starts(tmp_path):
+    def refusal(*options, **environment):
+        done = subprocess.run(
+            [SPILE, "server", "--data", str(tmp_path / "data"), "--launcher", "kubernetes", *options],
+            env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1, done
+        return done.stderr
+
+    everywhere = ("--listen", "0.0.0.0:0")
+    assert "--listen 0.0.0.0:30650" in refusal("--listen", "127.0.0.1:0")
+    assert "run it in the cluster, or give it a kubeconfig" in refusal(*everywhere)
+    assert "/no/such/file cannot be read" in refusal(*everywhere, KUBECONFIG="/no/such/file")
+    assert "is not NAME[:PORT]" in refusal(*everywhere, "--kubernetes-service", "pachd:x")
+    (tmp_path / "wrong").write_text("a: [")
+    assert "line" in refusal(*everywhere, "--kubeconfig", str(tmp_path / "wrong"))
+    assert "--peer-listen is for servers with --tls-cert" in refusal(*everywhere, "--peer-listen", "0.0.0.0:0")
