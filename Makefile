@@ -33,7 +33,7 @@ bin/pachctl: bin/spile
 	ln -f bin/spile bin/pachctl
 
 .PHONY: test
-test: ## everything: builds, unit tests, wire check, client programs, containers, examples, a short demo
+test: ## everything: builds, unit tests, wire check, client programs, containers, Kubernetes, examples, a short demo
 	Scripts/test.sh
 
 .PHONY: cluster

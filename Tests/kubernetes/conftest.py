@@ -30,9 +30,10 @@ def wait_for(what, seconds=60):
 class Pachctl:
     """The command, at one server."""
 
-    def __init__(self, folder, address):
+    def __init__(self, folder, address, authorities=None):
         self.environment = {"PACH_CONFIG": str(folder / "config.json"), "PATH": "/usr/bin:/bin"}
-        self.run("config", "set", "context", "default", "--overwrite", given=json.dumps({"pachd_address": address}))
+        self.run("config", "set", "context", "default", "--overwrite", given=json.dumps(
+            {"pachd_address": address} | ({"server_cas": authorities} if authorities else {})))
 
     def run(self, *words, given=None, check=True):
         done = subprocess.run([SPILE, *words], env=self.environment, input=given, capture_output=True, text=True,

@@ -1,9 +1,11 @@
 """`spile server --launcher kubernetes` as a program, at a cluster whose one node runs its pods (cluster.py)."""
 
+import base64
 import json
+import os
 import subprocess
 
-from conftest import BUSYBOX, SPILE, wait_for
+from conftest import BUSYBOX, SPILE, Pachctl, wait_for
 
 # Writes one file to its output repo and stays.
 WRITES = "echo begun; until pachctl put file $PPS_PIPELINE_NAME@master:/f -f /etc/passwd; do sleep 0.1; done; "
@@ -137,6 +139,34 @@ def test_a_pipeline_with_files_is_refused_without_a_shared_volume(cluster, serve
     pachctl.run("put", "file", "data@master:/f", "-f", "-", given="words\n")
     wait_for(lambda: "JOB_FAILURE" in pachctl.run("list", "job", "-p", "upper", "--raw"))
     assert "ReadWriteMany" in pachctl.run("list", "job", "-p", "upper", "--raw")
+
+
+def test_pods_of_a_server_with_tls_are_served_in_the_clear_where_it_says(cluster, serve, tmp_path):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=tmp_path, check=True, capture_output=True)
+    server, _ = serve("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"),
+                      "--peer-listen", "0.0.0.0:0")
+    pachctl = Pachctl(tmp_path, f"grpcs://localhost:{server.port}",
+                      base64.b64encode((tmp_path / "cert.pem").read_bytes()).decode())
+    pachctl.create(**spout("tap", "echo port $PEER_PORT; " + WRITES + STAYS))
+    wait_for(lambda: "/f" in files(pachctl, "tap"))
+    assert f"port {server.port}\n" not in pachctl.run("logs", "--pipeline", "tap")
+
+
+def test_the_program_brings_itself_to_a_folder(tmp_path):
+    def install(*words):
+        return subprocess.run([SPILE, "install-tools", *words], capture_output=True, text=True, check=False)
+
+    for _ in range(2):
+        assert install(str(tmp_path / "a/b")).returncode == 0
+        assert sorted(os.listdir(tmp_path / "a/b")) == ["pachctl", "spile"]
+    version = subprocess.run([tmp_path / "a/b/pachctl", "version", "--client-only"], capture_output=True, check=True)
+    assert version.stdout
+    for wrong in [(), ("/proc/no/such",), ("a", "b")]:
+        done = install(*wrong)
+        assert done.returncode == 1 and done.stderr.strip()
 
 
 def test_a_server_that_cannot_run_pods_says_so_before_it_starts(tmp_path):
