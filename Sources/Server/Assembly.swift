@@ -46,7 +46,7 @@ final class Assembly: Sendable {
         let clock = SystemClock()
         let randomness = SystemRandomness()
         let trustFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
-        let buckets = Self.buckets(clock, randomness, trustFile: trustFile)
+        let buckets = Self.buckets(clock, randomness, own: options.store.location, trustFile: trustFile)
         urls = try URLFetcher(folders: options.fileURLFolders, trustFile: trustFile, buckets: buckets)
         egress = S3Egress(buckets)
         let catalog = try options.catalog.open(with: folder, store: options.store) { CommitID(randomness).description }
@@ -63,11 +63,12 @@ final class Assembly: Sendable {
         sealer = KeyedSealer(file: places.key, randomness: randomness)
         secrets = Secrets(history: history, sealer: sealer)
         addresses = try options.launchers.addresses()
-        launcher = try options.launchers.make(
+        let launchers = try options.launchers.make(
             data: folder.path, processes: folder.launches, containers: folder.containers,
             host: options.codeHost, serviceHost: options.serviceHost,
             cluster: clusterID, logger: logger)
-        leadership = catalog.peers ?? SoleLeadership()
+        launcher = launchers.launcher
+        leadership = catalog.peers.map { launchers.lease ?? $0 } ?? SoleLeadership()
         folders = (folder.inputs, folder.datums)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
@@ -100,8 +101,11 @@ final class Assembly: Sendable {
     }
 
     /// The buckets that `s3://` names in URLs and in egress.
-    private static func buckets(_ clock: SystemClock, _ randomness: SystemRandomness, trustFile: String?) -> S3Buckets {
+    private static func buckets(
+        _ clock: SystemClock, _ randomness: SystemRandomness, own: S3Location?, trustFile: String?
+    ) -> S3Buckets {
         var options = S3Buckets.Options()
+        options.own = own
         options.transport.trustFile = trustFile
         return S3Buckets(
             variables: ProcessInfo.processInfo.environment, options: options, clock: clock, randomness: randomness)

@@ -36,18 +36,26 @@ package struct LauncherOptions: Sendable {
     /// Where code of a launcher finds the server that does not find it as processes of this machine do.
     func addresses() throws(SpileError) -> [LauncherKind: LaunchAddress] { [.kubernetes: try kubernetes.address()] }
 
+    /// What runs code, and who of several servers does so.
+    struct Made {
+        let launcher: any Launcher
+        /// Where the usual launcher has a way of its own to say who leads.
+        let lease: (any Leadership)?
+    }
+
     /// Makes the launchers, which keep their folders at `processes` and `containers` of the data folder `data`. `host`
     /// is where the server serves running code, `serviceHost` where services are reached, `cluster` the id of its
     /// catalog. Throws if the usual one cannot work here; another's fault is told when a pipeline asks for it.
     func make(
         data: String, processes: String, containers: String, host: String, serviceHost: String, cluster: String,
         logger: Logger
-    ) throws -> any Launcher {
+    ) throws -> Made {
         let environment = ProcessInfo.processInfo.environment
         var launchers: [LauncherKind: any Launcher] = [
             .process: try ProcessLauncher(root: processes, tool: try ToolFolder.running(), logger: logger)
         ]
         var absent: [LauncherKind: SpileError] = [:]
+        var lease: (any Leadership)?
         do {
             try checkNetwork(host)
             launchers[.container] = try ContainerLauncher(
@@ -65,12 +73,14 @@ package struct LauncherOptions: Sendable {
         do {
             guard usual == .kubernetes || kubernetes.isAsked else { throw Self.noCluster }
             try checkReach(host)
-            launchers[.kubernetes] = try kubernetes.make(
+            let launcher = try kubernetes.make(
                 data: data, owner: cluster, pull: imagePull, environment: environment, logger: logger)
+            if usual == .kubernetes { lease = launcher.lease(of: cluster) }
+            launchers[.kubernetes] = launcher
         } catch let error as SpileError where usual != .kubernetes {
             absent[.kubernetes] = error
         }
-        return Launchers(usual: usual, launchers: launchers, absent: absent)
+        return Made(launcher: Launchers(usual: usual, launchers: launchers, absent: absent), lease: lease)
     }
 
     private static let noCluster = SpileError(

@@ -27,6 +27,12 @@ package enum StorePlace: Sendable, Equatable {
         self = .bucket(name: String(name), prefix: parts.count == 2 ? String(parts[1]) : "")
     }
 
+    /// What no URL may name; nil for a store in a folder.
+    var location: S3Location? {
+        guard case .bucket(let name, let prefix) = self else { return nil }
+        return S3Location(bucket: name, key: prefix.isEmpty || prefix.hasSuffix("/") ? prefix : prefix + "/")
+    }
+
     package var shown: String {
         switch self {
         case .folder: "the data folder"
@@ -66,8 +72,10 @@ extension StorePlace {
                 remedy: "leave --store out, or name an empty folder with --data")
         }
         let environment = try S3Environment(ProcessInfo.processInfo.environment)
+        var transport = S3TransportOptions()
+        transport.trustFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
         let store = try S3Store(
-            bucket: try environment.bucket(name), credentials: environment.credentials,
+            bucket: try environment.bucket(name), credentials: environment.credentials, transport: transport,
             options: S3StoreOptions(folder: folder.path + "/s3", prefix: prefix), clock: clock, randomness: randomness)
         try bind(store, to: catalog, fresh: CommitID(randomness).description)
         var options = StoreOptions()

@@ -22,7 +22,8 @@ final class CollectionGuard: Sendable {
         var barred = SlotMarks()
         /// While another server collects, or may do so for all that is known, nothing is given out.
         var isSuspended = false
-        /// Whether the collection under way is another server's. If that is lost, one of this server may take its place.
+        /// Whether the collection under way is another server's. If that is lost, one of this server may take its
+        /// place.
         var isJoined = false
     }
 

@@ -218,8 +218,8 @@
                 try await put(lost, at: "/x", to: CommitHandle(repo.branch("gone\(index)")), in: server)
                 try await put(kept, at: "/\(index)", to: CommitHandle(repo.branch("kept")), in: server)
             }
-            try await a.transact(as: Self.user) { transaction in
-                for index in 0..<4 {
+            for index in 0..<4 {
+                try await a.transact(as: Self.user) { transaction in
                     let commit = try transaction.catalog.existingCommit(CommitHandle(repo.branch("gone\(index)")))
                     try transaction.remove(set: commit.key.id, by: .drop)
                 }

@@ -40,7 +40,8 @@ package protocol Peers: Leadership {
     func step(_ collection: SharedCollection, to step: SharedCollection.Step) throws -> SharedCollection
     /// What the others have made up to this step, once all that are there have answered it; nil before that.
     func answers(to collection: SharedCollection) throws -> [Pointer]?
-    /// Answers a step of another server's collection: the tops of trees that were made here and may be in no commit yet.
+    /// Answers a step of another server's collection: the tops of trees that were made here and may be in no commit
+    /// yet.
     func answer(_ collection: SharedCollection, made: [Pointer]) throws
 
     /// Says that this server is not there any more. Blocks shortly.
