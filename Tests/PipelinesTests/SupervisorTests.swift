@@ -122,7 +122,7 @@ private struct Scene: Sendable {
         scene.launcher.leave(other)
         try await scene.run { scene in
             _ = await scene.launcher.starts.next()
-            #expect(scene.launcher.forgotten == [other])
+            #expect(await scene.launcher.forgets.next() == other)
             let (begun, go) = (ScriptedMailbox<Void>(), ScriptedMailbox<Void>())
             scene.launcher.setForgetting {
                 begun.put(())

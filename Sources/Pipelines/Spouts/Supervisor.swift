@@ -102,10 +102,13 @@ package final class Supervisor: Sendable {
         } catch {
             logger.error("cannot read the pipelines", metadata: ["error": "\(error)"])
         }
-        await attempt("remove what deleted pipelines left") { [ledger, launcher] in
-            try await launcher.forgetAll { try ledger.pipeline($0) == nil }
-        }
         await withDiscardingTaskGroup { group in
+            // Beside all else: whoever has to be asked for it may be away.
+            group.addTask { [ledger, launcher] in
+                await self.attempt("remove what deleted pipelines left") {
+                    try await launcher.forgetAll { try ledger.pipeline($0) == nil }
+                }
+            }
             var loop = SupervisorLoop(supervisor: self, site: site)
             for await (key, event) in events {
                 loop.handle(event, of: key, in: &group)
@@ -300,6 +303,7 @@ extension Supervisor {
     func attempt(_ what: String, of key: PipelineKey? = nil, _ body: @Sendable () async throws -> Void) async {
         for isLast in [false, false, true] {
             do { return try await body() } catch {
+                if Task.isCancelled, error is CancellationError { return }
                 let canRetry = !isLast && (error as? SpileError)?.isTransient ?? false
                 let isAwake = canRetry ? (try? await world.sleep(1)) != nil : false
                 if isAwake { continue }
