@@ -244,15 +244,18 @@
             let repo = try await repo(a)
             let bytes = SeededRandomness(seed: 3).bytes(300_000)
             try await put(bytes, at: "/x", to: CommitHandle(repo.branch("old")), in: a)
-            // It holds what the old commit has, which goes away meanwhile.
-            let upload = try Upload(to: CommitHandle(repo.branch("new")), in: a, as: Self.user)
             let old = try a.read { try $0.existingCommit(CommitHandle(repo.branch("old"))) }
-            let entry = try #require(try a.store.entry(old.root, path: "/x", datum: "default"))
-            try upload.changes.put(entry, path: "/y", datum: "default", append: false)
-            try await b.transact(as: Self.user) { try $0.remove(set: old.key.id, by: .drop) }
-            async let report = collect(at: b)
-            _ = try await upload.finish()
-            _ = try await report
+            // It holds what the old commit has, which goes away meanwhile, and lives no longer than this closure.
+            let collecting = try await { () async throws -> Task<GarbageReport, any Error> in
+                let upload = try Upload(to: CommitHandle(repo.branch("new")), in: a, as: Self.user)
+                let entry = try #require(try a.store.entry(old.root, path: "/x", datum: "default"))
+                try upload.changes.put(entry, path: "/y", datum: "default", append: false)
+                try await b.transact(as: Self.user) { try $0.remove(set: old.key.id, by: .drop) }
+                let collecting = Task { try await collect(at: b) }
+                _ = try await upload.finish()
+                return collecting
+            }()
+            _ = try await collecting.value
             #expect(try text(of: "/y", at: repo.branch("new"), in: b) == bytes)
             #expect(try text(of: "/y", at: repo.branch("new"), in: a) == bytes)
             try a.close()

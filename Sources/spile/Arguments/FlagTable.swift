@@ -202,8 +202,8 @@ enum FlagTable {
             "server",
             "data= catalog= store= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= "
                 + "tls-cert= tls-key= peer-listen= auth-root-token-file= launcher= container-command= "
-                + "container-network= image-pull= tool-binary= kubeconfig= kubernetes-namespace= kubernetes-service= kubernetes-image= "
-                + "kubernetes-claim= kubernetes-account= kubernetes-pull-secret="
+                + "container-network= image-pull= tool-binary= kubeconfig= kubernetes-namespace= "
+                + "kubernetes-service= kubernetes-image= kubernetes-claim= kubernetes-account= kubernetes-pull-secret="
         ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),
