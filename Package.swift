@@ -135,7 +135,7 @@ let package = Package(
         .testTarget(
             name: "BackendsTests",
             dependencies: [
-                "Backends", "CSpawn", "Simulation", "Versioning", "Storage", "Core",
+                "Backends", "CSpawn", "Server", "Simulation", "Versioning", "Storage", "Core",
                 // The S3 store of the tests checks signatures itself.
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

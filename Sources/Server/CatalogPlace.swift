@@ -29,9 +29,11 @@ package enum CatalogPlace: Sendable, Equatable {
     /// store in a bucket nothing of worth is in the folder, and the catalog is bound to the bucket
     /// (``StorePlace/open(with:_:clock:randomness:)``); then several servers may have a catalog in PostgreSQL.
     ///
+    /// `isAlone`: whether no other server may be there, also where several could.
+    ///
     /// Throws `failedPrecondition` where they do not belong together, or where another server has the catalog.
     func open(
-        with folder: borrowing DataFolder, store: StorePlace, fresh id: () -> String
+        with folder: borrowing DataFolder, store: StorePlace, isAlone: Bool = false, fresh id: () -> String
     ) throws -> any Catalog {
         let bond = CatalogBond(folder: folder.path)
         switch self {
@@ -55,16 +57,16 @@ package enum CatalogPlace: Sendable, Equatable {
                     "data folder \(folder.path) has a store of its own, with its catalog at \(known.place)",
                     remedy: "leave --store out, or name an empty folder with --data")
             }
-            return try Self.openPostgres(address, store == .folder ? bond : nil, fresh: id)
+            return try Self.openPostgres(address, store == .folder ? bond : nil, isAlone: isAlone, fresh: id)
         }
     }
 
     #if PostgreSQL
-        private static func openPostgres(
-            _ text: String, _ bond: CatalogBond?, fresh id: () -> String
+        static func openPostgres(
+            _ text: String, _ bond: CatalogBond?, isAlone: Bool, fresh id: () -> String
         ) throws -> any Catalog {
             let address = PostgresAddress(text)
-            guard let bond else { return try PostgresCatalog(address, use: .shared) }
+            guard let bond else { return try PostgresCatalog(address, use: isAlone ? .alone : .shared) }
             let catalog = try PostgresCatalog(address)
             do {
                 try bind(catalog, at: address.shown, bond, fresh: id)
@@ -75,8 +77,8 @@ package enum CatalogPlace: Sendable, Equatable {
             }
         }
     #else
-        private static func openPostgres(
-            _ text: String, _ bond: CatalogBond?, fresh id: () -> String
+        static func openPostgres(
+            _ text: String, _ bond: CatalogBond?, isAlone: Bool, fresh id: () -> String
         ) throws -> any Catalog {
             throw SpileError(
                 .unimplemented, "this build of the server has no PostgreSQL in it",

@@ -57,9 +57,12 @@ extension StorePlace {
     /// Opens the place that belongs to a catalog. The first time the two are bound to each other by an id that both
     /// keep.
     ///
+    /// `mayBind`: whether a place that nobody has used becomes the catalog's.
+    ///
     /// Throws `failedPrecondition` where they do not belong together, and what the store throws.
     func open(
-        with catalog: any Catalog, _ folder: borrowing DataFolder, clock: any Clock, randomness: any Randomness
+        with catalog: any Catalog, _ folder: borrowing DataFolder, clock: any Clock, randomness: any Randomness,
+        mayBind: Bool = true, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws -> StorePlaces {
         guard case .bucket(let name, let prefix) = self else {
             return StorePlaces(
@@ -71,13 +74,9 @@ extension StorePlace {
                 .failedPrecondition, "data folder \(folder.path) has a store of its own",
                 remedy: "leave --store out, or name an empty folder with --data")
         }
-        let environment = try S3Environment(ProcessInfo.processInfo.environment)
-        var transport = S3TransportOptions()
-        transport.trustFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
-        let store = try S3Store(
-            bucket: try environment.bucket(name), credentials: environment.credentials, transport: transport,
-            options: S3StoreOptions(folder: folder.path + "/s3", prefix: prefix), clock: clock, randomness: randomness)
-        try bind(store, to: catalog, fresh: CommitID(randomness).description)
+        let store = try Self.openBucket(
+            name, S3StoreOptions(folder: folder.path + "/s3", prefix: prefix), environment, clock, randomness)
+        try bind(store, to: catalog, mayBind, fresh: CommitID(randomness).description)
         var options = StoreOptions()
         options.fingerprintSegments = Self.farFingerprintSegments
         if let peers = catalog.peers {
@@ -86,7 +85,19 @@ extension StorePlace {
         }
         return StorePlaces(
             objects: TailedStore(store, tails: CatalogTails(catalog)), options: options,
-            key: S3KeyFile(store, name: "secrets.key"), segments: nil)
+            key: S3KeyFile(store, name: Self.key), segments: nil)
+    }
+
+    static func openBucket(
+        _ name: String, _ options: S3StoreOptions, _ environment: [String: String], _ clock: any Clock,
+        _ randomness: any Randomness
+    ) throws -> S3Store {
+        let access = try S3Environment(environment)
+        var transport = S3TransportOptions()
+        transport.trustFile = environment["SSL_CERT_FILE"]
+        return try S3Store(
+            bucket: try access.bucket(name), credentials: access.credentials, transport: transport, options: options,
+            clock: clock, randomness: randomness)
     }
 
     /// Servers that may still write. As long as nobody knows, all that ever came.
@@ -99,13 +110,15 @@ extension StorePlace {
     }
 
     /// The object that says to which catalog a bucket belongs.
-    private static let bond = "catalog"
+    static let bond = "catalog"
+    /// The object that holds the key of the stored secrets.
+    static let key = "secrets.key"
 
-    private func bind(_ store: S3Store, to catalog: any Catalog, fresh id: String) throws {
+    private func bind(_ store: S3Store, to catalog: any Catalog, _ mayBind: Bool, fresh id: String) throws {
         let inStore = try store.whole(Self.bond).map { String(decoding: $0, as: UTF8.self) }
         let inCatalog = try catalog.read { try $0.setting("cluster_id") }
         if let inStore, inStore == inCatalog { return }
-        let isNew = try inStore == nil && !store.list().contains { $0.name.hasSuffix(".seg") }
+        let isNew = try mayBind && inStore == nil && !store.list().contains { $0.name.hasSuffix(".seg") }
         guard isNew else {
             throw SpileError(
                 .failedPrecondition, "store \(shown) belongs to another catalog",

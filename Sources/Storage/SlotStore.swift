@@ -173,22 +173,7 @@ final class SlotStore: Sendable {
     }
 
     /// Opens a sealed segment and reads its directory, past the cache.
-    func load(_ id: UInt64) throws -> Sealed {
-        let reader = try objects.open(SegmentFormat.name(id, sealed: true))
-        let footerSize = SegmentFormat.footerSize
-        guard reader.size >= footerSize + SegmentFormat.headerSize else {
-            throw SegmentFormat.damaged(id, "it is too short")
-        }
-        let bytes = try [UInt8](reading: footerSize) { try reader.readFully(into: $0, at: reader.size - footerSize) }
-        let footer = try bytes.withUnsafeBytes { try SegmentFormat.readFooter($0, id: id) }
-        let length = footer.count * SegmentFormat.recordSize
-        guard footer.directoryOffset + length + footerSize == reader.size else {
-            throw SegmentFormat.damaged(id, "its directory does not end where it should")
-        }
-        let directory = try [UInt8](reading: length) { try reader.readFully(into: $0, at: footer.directoryOffset) }
-        let records = try directory.withUnsafeBytes { try SegmentFormat.readDirectory($0, footer: footer, id: id) }
-        return Sealed(reader: reader, records: records)
-    }
+    func load(_ id: UInt64) throws -> Sealed { try Sealed(id, in: objects) }
 
     private enum Place {
         case open(OpenSegment, SlotRecord)

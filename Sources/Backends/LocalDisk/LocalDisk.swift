@@ -37,6 +37,25 @@ package final class LocalDisk: ObjectStore {
 
     func syncFolder() throws { try lock.sync() }
 
+    /// Gives an object of another store a second name here, durably, in place of what has that name; false where the
+    /// two are not on one file system, or this has no such names. Right for objects that are never written to again.
+    package func share(_ name: String, of other: LocalDisk) throws -> Bool {
+        let path = path(name)
+        var isLinked = link(other.path(name), path) == 0
+        if !isLinked, errno == EEXIST {
+            unlink(path)
+            isLinked = link(other.path(name), path) == 0
+        }
+        guard isLinked else {
+            switch errno {
+            case EXDEV, EPERM, EMLINK, EOPNOTSUPP, EACCES: return false
+            default: throw Posix.error("link", other.path(name))
+            }
+        }
+        try syncFolder()
+        return true
+    }
+
     package func create(_ name: String, capacity: Int, purpose: ObjectPurpose) throws -> any WritableObject {
         let path = path(name)
         if access(path, F_OK) == 0 { throw SpileError(.alreadyExists, "\(path) exists already") }

@@ -17,7 +17,7 @@
     ///
     /// Durable means that `COMMIT` waits for the log to be on the disk: a session sees to it that `synchronous_commit`
     /// is not off, and a server with `fsync = off` is refused.
-    package final class PostgresCatalog: Catalog {
+    package final class PostgresCatalog: Catalog, RowsCatalog {
         /// The newest schema that this program knows; the tables are those of SQLite's schema of the same number.
         package static let schemaVersion = SQLiteCatalog.schemaVersion
 
@@ -196,11 +196,22 @@
             try tailReaders.with { try Self.transaction($0, Self.beginReading) { try $0.tail(name, from: offset) } }
         }
 
-        /// Fills an empty catalog with all that one on SQLite has.
-        package func fill(from source: SQLiteCatalog) throws {
+        func rows<Result>(_ body: (any SQLConnection) throws -> Result) throws -> Result {
+            try readers.with { connection in
+                try Self.transaction(connection, Self.beginReading) { try body($0.connection) }
+            }
+        }
+
+        /// Fills an empty catalog with all that another one has, in one transaction. No server will have a number up to
+        /// `taken`: objects of a store that they share may bear it (``Peers/number``). Throws `alreadyExists` where the
+        /// catalog is not empty.
+        package func fill(from source: any Catalog, taken: UInt64 = 0) throws {
+            guard let source = source as? any RowsCatalog else { throw SpileError.bug("a catalog without rows") }
             try writer.with { connection in
                 try Self.transaction(connection, "BEGIN") { transaction in
-                    try source.readConnection { try CatalogCopy.run(from: $0, to: transaction.connection) }
+                    try source.rows { try CatalogCopy.run(from: $0, to: transaction.connection) }
+                    let sql = "UPDATE spile_schema SET servers = greatest(servers, ?)"
+                    try connection.execute(sql, [Int64(taken)]) { _ in }
                 }
             }
         }

@@ -20,7 +20,7 @@ enum CatalogCopy {
         }
     }
 
-    private struct Table {
+    struct Table {
         var name: String
         var columns: [String]
         /// What a row refers to comes before it.
@@ -34,7 +34,7 @@ enum CatalogCopy {
     }
 
     /// Those that refer to others come after them. How many entries hold a file set (`held`) is counted anew.
-    private static let tables = [
+    static let tables = [
         Table("settings", "name value", by: "name"),
         Table("projects", "id name description created_at created_by metadata", by: "id"),
         Table("repos", "id project name type description created_at metadata", by: "id"),
@@ -84,7 +84,7 @@ enum CatalogCopy {
         Table("object_tails", "name start bytes", by: "name, start"),
     ]
 
-    private static let numberings = [
+    static let numberings = [
         SQLNumbering(table: "projects", column: "id"), SQLNumbering(table: "repos", column: "id"),
         SQLNumbering(table: "branches", column: "id"), SQLNumbering(table: "commits", column: "sequence"),
         SQLNumbering(table: "jobs", column: "number"), SQLNumbering(table: "cache", column: "id"),

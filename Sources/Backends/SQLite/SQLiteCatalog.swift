@@ -8,7 +8,7 @@ import GRDB
 /// connections of a pool after they are prepared, so FULL is set on the writer after opening and read back.
 ///
 /// `@unchecked Sendable` is not needed: the pool is Sendable and there is no other state.
-package final class SQLiteCatalog: Catalog {
+package final class SQLiteCatalog: Catalog, RowsCatalog {
     /// The newest schema that this program knows.
     package static let schemaVersion = 10
 
@@ -81,6 +81,10 @@ package final class SQLiteCatalog: Catalog {
         } catch {
             throw SQLiteErrors.translated(error, path: pool.path)
         }
+    }
+
+    func rows<Result>(_ body: (any SQLConnection) throws -> Result) throws -> Result {
+        try readConnection { try body($0) }
     }
 
     /// Fills an empty catalog with all that another database's has.

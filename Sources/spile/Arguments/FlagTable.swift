@@ -209,6 +209,7 @@ enum FlagTable {
         ("check", "data offline data-folder="),
         ("snapshot", ""),
         ("restore", "data= check-data"),
+        ("migrate", "data= catalog= store= to-data= to-catalog= to-store= check-data"),
     ]
 
     /// Nouns that also answer to a plural.

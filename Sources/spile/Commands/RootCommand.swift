@@ -23,6 +23,7 @@ struct RootCommand: AsyncParsableCommand {
                 ValidateVerb.self, EditVerb.self, CheckVerb.self, NextVerb.self, RestartVerb.self, ResumeVerb.self,
                 AuthCommand.self, LogsCommand.self, PositionCommand.self, DrawVerb.self, LineageCommand.self,
                 FsckCommand.self, GarbageCommand.self, SnapshotCommand.self, RestoreCommand.self,
+                MigrateCommand.self,
             ])
     }
 }
