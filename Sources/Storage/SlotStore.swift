@@ -69,7 +69,9 @@ final class SlotStore: Sendable {
         }
         let highest = max(sealed.keys.max() ?? 0, unsealed.map(\.id).max() ?? 0)
         let all = sealed
-        let first = options.server == 0 ? highest + 1 : options.server << 32 + 1
+        // Some bear this server's number already where the catalog that counts servers is older than the store.
+        let own = (Array(sealed.keys) + unsealed.map(\.id)).filter { $0 >> 32 == options.server }.max() ?? 0
+        let first = options.server == 0 ? highest + 1 : max(options.server << 32, own) + 1
         state.withLock {
             $0.sealed = all
             $0.nextSegment = first

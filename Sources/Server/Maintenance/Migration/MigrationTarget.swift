@@ -95,7 +95,7 @@ final class MigrationTarget {
     /// Says in the bucket what is being done to it.
     func mark() throws {
         guard let bucket, try bucket.whole(Self.mark) == nil else { return }
-        try bucket.make(Self.mark, Array(id.utf8))
+        try bucket.makeWhole(Self.mark, Array(id.utf8))
     }
 
     // MARK: Filling
@@ -149,7 +149,7 @@ final class MigrationTarget {
     /// Binds catalog and store to each other: from now on a server accepts them.
     func bind() throws {
         if let bucket {
-            if try bucket.whole(StorePlace.bond) == nil { try bucket.make(StorePlace.bond, Array(id.utf8)) }
+            if try bucket.whole(StorePlace.bond) == nil { try bucket.makeWhole(StorePlace.bond, Array(id.utf8)) }
         } else if place.catalog != .folder {
             try CatalogBond(folder: opened).write(id: id, place: place.catalog.shown)
         }
