@@ -11,7 +11,8 @@ final class ForeignSegments: Sendable {
         var end: Int
     }
 
-    private static let most = 64
+    /// Each is in memory, whole.
+    private static let most = 4
 
     private let objects: any ObjectStore
     private let known = Mutex<[UInt64: Segment]>([:])
@@ -31,7 +32,9 @@ final class ForeignSegments: Sendable {
         let before = known.withLock { $0[pointer.segment] }
         let segment = try scan(pointer.segment, reader, after: before)
         known.withLock { known in
-            if known.count >= Self.most { known = [:] }
+            if known.count >= Self.most, known[pointer.segment] == nil, let other = known.keys.min() {
+                known[other] = nil
+            }
             if known[pointer.segment].map({ $0.end > segment.end }) != true { known[pointer.segment] = segment }
         }
         return Self.slot(pointer, in: segment)

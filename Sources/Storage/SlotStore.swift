@@ -59,11 +59,8 @@ final class SlotStore: Sendable {
             guard let (id, isSealed) = SegmentFormat.parse(name: listing.name) else { continue }
             if isSealed { sealed[id] = listing.size } else { unsealed.append((id, listing.size)) }
         }
-        for (id, size) in unsealed where !options.others.contains(id >> 32) {
-            if sealed[id] == nil {
-                sealed[id] = try SegmentRecovery.seal(id: id, size: size, in: objects)
-                counters.recovered()
-            }
+        for (id, size) in unsealed where isLeftover(id) {
+            if sealed[id] == nil { sealed[id] = try recover(id, size) }
             // What is left of one that has its end.
             if objects.properties.isShared { try objects.remove(SegmentFormat.name(id, sealed: false)) }
         }
@@ -75,6 +72,26 @@ final class SlotStore: Sendable {
         state.withLock {
             $0.sealed = all
             $0.nextSegment = first
+        }
+    }
+
+    /// Whether nobody writes a segment any more. Whoever came after this server is there.
+    private func isLeftover(_ id: UInt64) -> Bool {
+        let writer = id >> 32
+        return !options.others.contains(writer) && (options.server == 0 || writer <= options.server)
+    }
+
+    /// Gives a segment its end and returns its size in bytes.
+    private func recover(_ id: UInt64, _ size: Int) throws -> Int {
+        do {
+            let size = try SegmentRecovery.seal(id: id, size: size, in: objects)
+            counters.recovered()
+            return size
+        } catch let error as SpileError
+            where objects.properties.isShared && [.notFound, .alreadyExists, .aborted].contains(error.code)
+        {
+            // Another server that starts was faster.
+            return try objects.open(SegmentFormat.name(id, sealed: true)).size
         }
     }
 
@@ -128,7 +145,10 @@ final class SlotStore: Sendable {
     func abandoned(_ segment: OpenSegment) {
         counters.abandoned()
         // What of it was kept is known by the catalog alone, and read from there.
-        if segment.object.handsOver { state.withLock { $0.open[segment.id] = nil } }
+        if segment.object.handsOver {
+            state.withLock { $0.open[segment.id] = nil }
+            segment.object.abandon()
+        }
     }
 
     /// Lets go of the idle writers, which hold the store, without an end for their segments: as a crash would.

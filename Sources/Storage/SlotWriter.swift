@@ -128,8 +128,8 @@ package final class SlotWriter: @unchecked Sendable {
     /// Makes everything appended durable: one write and one sync. Called once per batch. If it throws, nothing appended
     /// since the last success exists; `resourceExhausted` and `unavailable` may be retried with new appends.
     ///
-    /// Where the store leaves that to its caller, `keep` gets the bytes, and what was appended is durable when these
-    /// are: ``confirm()`` says so, ``rollback()`` that they are not.
+    /// With `keep`, one of ``confirm()`` and ``rollback()`` follows. Where the store leaves durability to its caller,
+    /// `keep` gets the bytes, and what was appended is durable when these are: that is what `confirm` says.
     package func sync(keep: ((PendingBytes) throws -> Void)? = nil) throws {
         if reserved { failure = failure ?? SpileError.bug("a slot is being filled while its segment is synced") }
         if failure == nil, dirty {
@@ -146,9 +146,6 @@ package final class SlotWriter: @unchecked Sendable {
         }
         dirty = false
         durableSlots = Int(nextSlot)
-        for (hash, pointer) in fresh { slots.remember(hash, pointer) }
-        fresh.removeAll(keepingCapacity: true)
-        freshIndex.removeAll(keepingCapacity: true)
         if keep == nil { confirm() }
     }
 
@@ -173,6 +170,10 @@ package final class SlotWriter: @unchecked Sendable {
     /// What ``sync(keep:)`` handed over is kept, durably.
     package func confirm() {
         isUnconfirmed = false
+        // Not before: whoever found them would refer to bytes that may never be kept.
+        for (hash, pointer) in fresh { slots.remember(hash, pointer) }
+        fresh.removeAll(keepingCapacity: true)
+        freshIndex.removeAll(keepingCapacity: true)
         for (segment, end) in full { slots.finishLater(segment, end: end) }
         full.removeAll()
     }

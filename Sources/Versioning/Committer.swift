@@ -180,6 +180,8 @@ final class Committer: @unchecked Sendable {
             figures.failed(error)
             logger.error("a batch of \(batch.count) changes was not committed", metadata: ["error": "\(error)"])
             for operation in batch { operation.fail(error) }
+            // What has come of it may not be known where the catalog is elsewhere.
+            if catalog.peers != nil { events.publishAll() }
             return
         }
         world.heads.publish()

@@ -76,15 +76,16 @@ private struct GarbageRun {
     let tell: (GarbageProgress) -> Void
 
     mutating func plan(_ roots: () throws -> [Pointer]) throws -> GarbagePlan {
-        try others?.agree(on: nil)
+        try others?.begin()
         let first = try roots()
         collection.listed()
+        try others?.listed()
         try mark { collection, tick in try collection.mark(first, tick) }
         if options.isDryRun {
             return try collection.estimate(minimumDeadShare: options.minimumDeadShare) { try rhythm.step() }
         }
         try wait()
-        let made = try others?.agree(on: .waiting) ?? []
+        let made = try others?.waited() ?? []
         let second = try roots()
         try mark { collection, tick in
             try collection.markMade(and: made, tick)

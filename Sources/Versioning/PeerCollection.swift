@@ -9,6 +9,8 @@ final class PeerCollection {
     private let peers: any Peers
     private var collection: SharedCollection
     private let pause: (Double) throws -> Void
+    /// Who has noted what is made.
+    private var noting: Set<UInt64> = []
 
     /// Throws `unavailable` while another server collects.
     init(_ peers: any Peers, pause: @escaping (Double) throws -> Void) throws {
@@ -17,10 +19,29 @@ final class PeerCollection {
         collection = try peers.beginCollection()
     }
 
-    /// Takes a step (nil: stays at the first one), and returns what the others have made once all have answered it.
-    @discardableResult
-    func agree(on step: SharedCollection.Step?) throws -> [Pointer] {
-        if let step { collection = try peers.step(collection, to: step) }
+    /// Waits until all others have taken the first step.
+    func begin() throws {
+        _ = try agree()
+        noting = try present()
+    }
+
+    /// Has the others begin to wait for their older work.
+    func listed() throws { collection = try peers.step(collection, to: .waiting) }
+
+    /// Returns what the others have made once none of their older work is left.
+    ///
+    /// Throws `unavailable` where one of them has left since it began to note: what it noted is lost.
+    func waited() throws -> [Pointer] {
+        let made = try agree()
+        guard try noting.isSubset(of: present()) else {
+            throw SpileError(.unavailable, "a server left while garbage was collected", remedy: "retry")
+        }
+        return made
+    }
+
+    private func present() throws -> Set<UInt64> { Set(try peers.present().map(\.number)) }
+
+    private func agree() throws -> [Pointer] {
         var rest = 0.01
         while true {
             if let made = try peers.answers(to: collection) { return made }
@@ -32,7 +53,19 @@ final class PeerCollection {
     /// Before something is removed. Throws `aborted` if another server has taken over.
     func require() throws { collection = try peers.step(collection, to: .sweeping) }
 
-    func end() { _ = try? peers.step(collection, to: .over) }
+    /// As long as the catalog cannot be told, the others give out no chunks: tries until it can, or it is to stop.
+    func end() {
+        while true {
+            do {
+                _ = try peers.step(collection, to: .over)
+                return
+            } catch let error as SpileError where error.code == .aborted {
+                return
+            } catch {
+                do { try pause(1) } catch { return }
+            }
+        }
+    }
 }
 
 /// Takes part in the collections that other servers run. Steps come one after the other, on any thread; work that takes

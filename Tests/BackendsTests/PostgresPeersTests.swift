@@ -136,7 +136,7 @@
 
         @Test func `one leads, and another one when that leaves`() async throws {
             let address = try fresh()
-            let (a, b) = (try open(address, lease: 1), try open(address, lease: 1))
+            let (a, b) = (try open(address, lease: 5), try open(address, lease: 5))
             for (catalog, place) in [(a, "a:1"), (b, "b:1")] {
                 try peers(catalog).attend(at: place, heard: { _ in }, collecting: { _ in }, givenUp: {})
             }
@@ -154,16 +154,34 @@
             try b.close()
         }
 
-        @Test func `one that was not heard of is given up and writes no more`() async throws {
+        @Test func `who is not heard of is given up, and who says so goes on`() throws {
             let address = try fresh()
             let (a, b) = (try open(address, lease: 0.5), try open(address, lease: 0.5))
-            let known = try peers(a).number
+            let here = Set([try peers(a).number, try peers(b).number])
+            let connection = try PostgresConnection(address)
+            try connection.execute(
+                "INSERT INTO spile_servers (number, place, seen, ended) VALUES (77, 'x:1', '-infinity', false)")
+            // The database has been up for long enough sooner or later, and they say that they are there meanwhile.
+            var alive: Set<UInt64> = here.union([77])
+            while alive.contains(77) { alive = (try? peers(b).giveUpAbsent()) ?? alive }
+            #expect(alive == here)
+            let ended: Bool = try connection.execute("SELECT ended FROM spile_servers WHERE number = 77", []) {
+                try $0.row(0)[0]
+            }
+            #expect(ended)
+            try a.close()
+            try b.close()
+        }
+
+        @Test func `one that was given up writes no more, and hears of it`() async throws {
+            let address = try fresh()
+            let (a, b) = (try open(address), try open(address))
             _ = try changes(a)
-            try peers(b).attend(at: "b:1", heard: { _ in }, collecting: { _ in }, givenUp: {})
-            // It never said that it is there, and the database has been up for long enough sooner or later.
-            var alive: Set<UInt64> = [known]
-            while alive.contains(known) { alive = (try? peers(b).giveUpAbsent()) ?? alive }
-            #expect(alive == [try peers(b).number])
+            try PostgresConnection(address).execute(
+                """
+                UPDATE spile_servers SET ended = true WHERE number = \(try peers(a).number);
+                UPDATE spile_turn SET turn = turn + 1
+                """)
             let error = #expect(throws: SpileError.self) { _ = try changes(a) }
             #expect(error?.code == .failedPrecondition)
             #expect(error?.message.contains("given this one up") == true)

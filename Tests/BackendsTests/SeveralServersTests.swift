@@ -270,7 +270,7 @@
             let error = #expect(throws: SpileError.self) { _ = try second.beginCollection() }
             #expect(error?.code == .unavailable)
             try PostgresConnection(company.address).execute(
-                "UPDATE spile_servers SET seen = '-infinity' WHERE number = 1")
+                "UPDATE spile_servers SET ended = true WHERE number = 1")
             _ = try second.beginCollection()
             let lost = #expect(throws: SpileError.self) { _ = try first.step(collection, to: .sweeping) }
             #expect(lost?.code == .aborted)

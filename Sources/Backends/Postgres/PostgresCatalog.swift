@@ -63,26 +63,32 @@
             let own: Int64 = try writer.with { connection in
                 try Self.requireDurable(connection, address)
                 try PostgresSchema.migrate(connection)
-                return try connection.execute("UPDATE spile_schema SET servers = servers + 1 RETURNING servers", []) {
-                    try $0.row(0)[0]
-                }
+                return try Self.register(connection, use)
             }
             epoch.value.withLock { $0 = own }
             guard use == .shared else {
                 (turn, presence) = (nil, nil)
                 return
             }
-            try writer.with { connection in
-                let sql = """
-                    INSERT INTO spile_servers (number, place, seen, ended) VALUES (?, '', clock_timestamp(), false)
-                    """
-                try connection.execute(sql, [own]) { _ in }
-                // Nobody asks for those of long ago.
-                try connection.execute(
-                    "DELETE FROM spile_servers WHERE ended AND seen < clock_timestamp() - interval '7 days'")
-            }
             turn = PostgresTurn(number: own)
             presence = PostgresPresence(address, number: own, lease: lease)
+            // Opening the store may take longer than a lease.
+            presence?.hold()
+        }
+
+        /// Counts this server. One of several is there from the moment that it has a number.
+        private static func register(_ connection: PostgresConnection, _ use: Use) throws -> Int64 {
+            let count = "UPDATE spile_schema SET servers = servers + 1 RETURNING servers"
+            guard use == .shared else { return try connection.execute(count, []) { try $0.row(0)[0] } }
+            // Nobody asks for those of long ago.
+            try connection.execute(
+                "DELETE FROM spile_servers WHERE ended AND seen < clock_timestamp() - interval '7 days'")
+            let sql = """
+                WITH own AS (\(count))
+                INSERT INTO spile_servers (number, place, seen, ended)
+                SELECT servers, '', clock_timestamp(), false FROM own RETURNING number
+                """
+            return try connection.execute(sql, []) { try $0.row(0)[0] }
         }
 
         package var peers: (any Peers)? { presence }

@@ -38,7 +38,7 @@
         /// `failedPrecondition` where it cannot keep what it is given.
         init(_ address: PostgresAddress) throws {
             place = address.shown
-            guard let handle = PQconnectdb(address.text) else {
+            guard let handle = Self.open(address) else {
                 throw SpileError(.resourceExhausted, "no memory for a connection to \(address.shown)")
             }
             self.handle = handle
@@ -52,6 +52,21 @@
                     "catalog \(address.shown): cannot connect: \(text)",
                     remedy: isRefused ? "check user and password" : "is the database running there?")
             }
+        }
+
+        /// What holds where the address says nothing else: a server that is silent counts as lost after some seconds.
+        private static let usual = [
+            ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "5"),
+            ("keepalives_count", "3"), ("tcp_user_timeout", "15000"),
+        ]
+
+        private static func open(_ address: PostgresAddress) -> OpaquePointer? {
+            // What comes later wins, and the address is taken apart in its place.
+            let words = usual + [("dbname", address.text)]
+            let keys = words.map { strdup($0.0) }, values = words.map { strdup($0.1) }
+            defer { for text in keys + values { free(text) } }
+            let (names, texts) = (keys.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil])
+            return PQconnectdbParams(names, texts, 1)
         }
 
         deinit { PQfinish(handle) }

@@ -17,6 +17,8 @@
 
         private struct State {
             var hasLeft = false
+            /// Whether somebody attends: ``hold()`` is over then.
+            var isAttended = false
             /// How many want to lead, and those of them who wait.
             var leaders = 0
             var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -44,6 +46,7 @@
             at place: String, heard: @escaping @Sendable (CatalogChanges) -> Void,
             collecting: @escaping @Sendable (SharedCollection) -> Void, givenUp: @escaping @Sendable () -> Void
         ) {
+            state.withLock { $0.isAttended = true }
             let thread = Thread { [self] in
                 let ears = Ears(heard: heard, collecting: collecting)
                 while !hasLeft {
@@ -59,6 +62,18 @@
         }
 
         private var hasLeft: Bool { state.withLock { $0.hasLeft } }
+
+        /// Says that this server is there until ``attend(at:heard:collecting:givenUp:)`` does.
+        func hold() {
+            let thread = Thread { [self] in
+                while !state.withLock({ $0.hasLeft || $0.isAttended }) {
+                    try? beat(PostgresConnection(address))
+                    bell.wait(seconds: rhythm)
+                }
+            }
+            thread.name = "holding"
+            thread.start()
+        }
 
         /// Who hears what. Belongs to the thread.
         private final class Ears {
@@ -128,7 +143,8 @@
                 if hasLeft { return }
                 throw PostgresTurn.givenUp(connection.place)
             }
-            lead(until: leads ? asked + .seconds(lease) : nil)
+            // Others may lead when the lease is over: this server begins to stop before that.
+            lead(until: leads ? asked + .seconds(lease * 0.6) : nil)
         }
 
         private func lead(until: ContinuousClock.Instant?) {
@@ -213,7 +229,7 @@
 
         func giveUpAbsent() throws -> Set<UInt64> {
             let connection = try PostgresConnection(address)
-            try connection.execute("BEGIN")
+            try connection.execute("SET statement_timeout TO '15s'; BEGIN")
             // As every other change: who was given up has to notice at its next turn.
             try connection.execute("SELECT turn FROM spile_turn FOR UPDATE", []) { _ in }
             let knows: Bool = try connection.execute("SELECT \(Self.knowsByNow)", [lease]) { try $0.row(0)[0] }

@@ -62,6 +62,8 @@ final class TailedObject: WritableObject {
 
     var handsOver: Bool { true }
 
+    func abandon() { ended() }
+
     /// May be tried again: the object below is written whole, in one step. A tail that was handed over is deleted by
     /// whoever kept it.
     func finish(size: Int, as final: String) throws {

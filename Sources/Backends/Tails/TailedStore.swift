@@ -13,7 +13,7 @@ import Synchronization
 /// ``mostRemote`` of those of others.
 package final class TailedStore: ObjectStore {
     /// Small objects of other servers, or of an earlier one, that are kept in memory.
-    private static let mostRemote = 8
+    private static let mostRemote = 4
 
     private struct State {
         var own: [String: TailedObject] = [:]
@@ -37,23 +37,14 @@ package final class TailedStore: ObjectStore {
 
     // MARK: Writing
 
-    /// Of a small object the name is durable with its first bytes.
+    /// Of a small object the name is durable with its first bytes. Whether the store below has one of that name is not
+    /// asked: this is called where nobody may wait for it, and segments have numbers of their own.
     package func create(_ name: String, capacity: Int, purpose: ObjectPurpose) throws -> any WritableObject {
-        if try hasTail(name) || exists(name) {
+        guard try state.withLock({ $0.own[name] == nil }) && tails.read(name, from: 0).isEmpty else {
             throw SpileError(.alreadyExists, "there is an object \(name) already")
         }
         if purpose == .small { return own(name, []) }
         return try base.create(name, capacity: capacity, purpose: purpose)
-    }
-
-    private func hasTail(_ name: String) throws -> Bool {
-        if state.withLock({ $0.own[name] != nil }) { return true }
-        return try tails.list()[name] != nil
-    }
-
-    private func exists(_ name: String) throws -> Bool {
-        do { _ = try base.open(name) } catch let error as SpileError where error.code == .notFound { return false }
-        return true
     }
 
     private func own(_ name: String, _ bytes: [UInt8]) -> TailedObject {

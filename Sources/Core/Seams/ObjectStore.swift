@@ -96,6 +96,9 @@ package protocol WritableObject: AnyObject, Sendable {
     /// It counts as synced; if he does not keep it after all, he abandons the object. Nil where there is nothing.
     func handOver() throws -> PendingBytes?
 
+    /// The owner gives the object up: it is written no more, and read as anybody else's.
+    func abandon()
+
     /// Cuts the object to `size` bytes, syncs it and renames it to `name`, atomically and durably. The last call.
     func finish(size: Int, as name: String) throws
 
@@ -105,6 +108,7 @@ package protocol WritableObject: AnyObject, Sendable {
 
 extension WritableObject {
     package var handsOver: Bool { false }
+    package func abandon() {}
 
     package func handOver() throws -> PendingBytes? {
         try sync()
