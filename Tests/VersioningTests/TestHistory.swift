@@ -12,6 +12,7 @@ final class TestHistory {
     let randomness: SeededRandomness
     let clock = ManualClock()
     private var opened: History?
+    private var disk: LocalDisk
     /// Use it afresh after a restart.
     var history: History { opened! }
 
@@ -19,7 +20,8 @@ final class TestHistory {
         folder = NSTemporaryDirectory() + "spile-history-\(UUID().uuidString)"
         randomness = SeededRandomness(seed: seed)
         try FileManager.default.createDirectory(atPath: folder + "/segments", withIntermediateDirectories: true)
-        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness, clock)
+        disk = try LocalDisk(folder: folder + "/segments")
+        opened = try Self.open(folder, disk, randomness, clock)
     }
 
     deinit {
@@ -42,7 +44,10 @@ final class TestHistory {
     func restart() throws {
         try opened?.close()
         opened = nil
-        opened = try Self.open(folder, LocalDisk(folder: folder + "/segments"), randomness, clock)
+        // The committer's thread may let go of the store a moment after it has ended.
+        disk.release()
+        disk = try LocalDisk(folder: folder + "/segments")
+        opened = try Self.open(folder, disk, randomness, clock)
     }
 }
 
