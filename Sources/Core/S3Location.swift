@@ -63,6 +63,12 @@ package struct S3Location: Sendable, Equatable {
 }
 
 extension SourceURL {
+    /// A URL that files are to be written to. Throws what ``location()`` throws.
+    package init(placeInStore text: String) throws(SpileError) {
+        try self.init(text)
+        _ = try location()
+    }
+
     /// Where in an S3 store files are read from or written to.
     ///
     /// Throws `invalidArgument` for what is no place in an object store, or not written as ``S3Location`` wants it, and

@@ -45,16 +45,18 @@ final class Assembly: Sendable {
         if let tls = options.tls { try TLSFiles.check(certificate: tls.certificate, key: tls.key) }
         let clock = SystemClock()
         let randomness = SystemRandomness()
-        let trustFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
-        let buckets = Self.buckets(clock, randomness, own: options.store.location, trustFile: trustFile)
-        urls = try URLFetcher(folders: options.fileURLFolders, trustFile: trustFile, buckets: buckets)
+        let environment = ProcessInfo.processInfo.environment
+        let buckets = Self.buckets(environment, clock, randomness, own: options.store.location)
+        urls = try URLFetcher(
+            folders: options.fileURLFolders, trustFile: S3Environment.trustFile(environment), buckets: buckets)
         egress = S3Egress(buckets)
         let catalog = try options.catalog.open(with: folder, store: options.store) { CommitID(randomness).description }
         places = try options.store.open(with: catalog, folder, clock: clock, randomness: randomness)
         let store = try Store(objects: places.objects, options: places.options)
         started = clock.now()
         watch = SpoutWatch(clock: clock)
-        clusterID = try Self.identity(of: catalog, randomness)
+        // Kept in the catalog, because clients compare it.
+        clusterID = try catalog.standing("cluster_id", else: CommitID(randomness).description)
         contentKey = try ContentURLs.key(of: catalog, randomness)
         httpPlace = options.http == .off ? nil : HTTPPlace()
         history = try History(
@@ -68,12 +70,18 @@ final class Assembly: Sendable {
             host: options.codeHost, serviceHost: options.serviceHost,
             cluster: clusterID, logger: logger)
         launcher = launchers.launcher
-        leadership = catalog.peers.map { launchers.lease ?? $0 } ?? SoleLeadership()
+        leadership = Self.leadership(catalog.peers, launchers.lease)
         folders = (folder.inputs, folder.datums)
         try ToolFolder.install(in: folder.programs)
         toolFolder = folder.programs
         let leading = leading
         pipelines = PipelineManager(history: history) { leading.changed($0) }
+    }
+
+    /// Whoever leads among all servers of a catalog, whatever each runs code by, takes the launcher's lease besides.
+    private static func leadership(_ peers: (any Peers)?, _ lease: (any Leadership)?) -> any Leadership {
+        guard let peers else { return SoleLeadership() }
+        return lease.map { JointLeadership(first: peers, second: $0) } ?? peers
     }
 
     /// What runs code from now on, while this server leads.
@@ -102,13 +110,12 @@ final class Assembly: Sendable {
 
     /// The buckets that `s3://` names in URLs and in egress.
     private static func buckets(
-        _ clock: SystemClock, _ randomness: SystemRandomness, own: S3Location?, trustFile: String?
+        _ environment: [String: String], _ clock: SystemClock, _ randomness: SystemRandomness, own: S3Location?
     ) -> S3Buckets {
         var options = S3Buckets.Options()
         options.own = own
-        options.transport.trustFile = trustFile
-        return S3Buckets(
-            variables: ProcessInfo.processInfo.environment, options: options, clock: clock, randomness: randomness)
+        options.transport.trustFile = S3Environment.trustFile(environment)
+        return S3Buckets(variables: environment, options: options, clock: clock, randomness: randomness)
     }
 
     /// Where running code finds this server once it listens on `port`.
@@ -118,18 +125,6 @@ final class Assembly: Sendable {
             host: isEverywhere ? "127.0.0.1" : options.codeHost, port: port, toolFolder: toolFolder,
             deploymentID: clusterID, baseEnvironment: ProcessInfo.processInfo.environment,
             usual: options.launchers.usual, elsewhere: addresses)
-    }
-
-    /// The cluster's id: made once, kept in the catalog, because clients compare it.
-    private static func identity(of catalog: any Catalog, _ randomness: some Randomness) throws -> String {
-        if let known = try catalog.read({ try $0.setting("cluster_id") }) { return known }
-        let fresh = CommitID(randomness).description
-        return try catalog.write { writer in
-            // Another server may have been faster.
-            if let known = try writer.setting("cluster_id") { return known }
-            try writer.setSetting("cluster_id", to: fresh)
-            return fresh
-        }
     }
 
     /// Turns authentication on where the server was given a root token, or sees to it that this is the one. To be

@@ -7,8 +7,8 @@ import Storage
 package enum StorePlace: Sendable, Equatable {
     /// In the data folder.
     case folder
-    /// In a bucket, under keys that begin with a prefix.
-    case bucket(name: String, prefix: String)
+    /// In a bucket, under keys that begin with a prefix, which is empty or ends with a slash.
+    case bucket(S3Location)
 
     /// What a user wrote; nothing, or empty text, is the folder. Throws `invalidArgument` for what names no place.
     package init(_ text: String?) throws(SpileError) {
@@ -16,27 +16,20 @@ package enum StorePlace: Sendable, Equatable {
             self = .folder
             return
         }
-        guard text.hasPrefix("s3://") else {
-            throw SpileError(
-                .invalidArgument, "there is no store at \(text)", remedy: "name a bucket: s3://NAME/PREFIX")
-        }
-        let parts = text.dropFirst("s3://".count).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let name = parts.first, !name.isEmpty else {
-            throw SpileError(.invalidArgument, "\(text) names no bucket", remedy: "name one: s3://NAME/PREFIX")
-        }
-        self = .bucket(name: String(name), prefix: parts.count == 2 ? String(parts[1]) : "")
+        let place = try S3Location(text)
+        let slash = place.key.isEmpty || FilePath.endsInSeparator(place.key) ? "" : "/"
+        self = .bucket(S3Location(bucket: place.bucket, key: place.key + slash, region: place.region))
     }
 
     /// What no URL may name; nil for a store in a folder.
     var location: S3Location? {
-        guard case .bucket(let name, let prefix) = self else { return nil }
-        return S3Location(bucket: name, key: prefix.isEmpty || prefix.hasSuffix("/") ? prefix : prefix + "/")
+        if case .bucket(let place) = self { place } else { nil }
     }
 
     package var shown: String {
         switch self {
         case .folder: "the data folder"
-        case .bucket(let name, let prefix): prefix.isEmpty ? "s3://\(name)" : "s3://\(name)/\(prefix)"
+        case .bucket(let place): "s3://\(place.bucket)/\(place.key)"
         }
     }
 }
@@ -64,7 +57,7 @@ extension StorePlace {
         with catalog: any Catalog, _ folder: borrowing DataFolder, clock: any Clock, randomness: any Randomness,
         mayBind: Bool = true, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws -> StorePlaces {
-        guard case .bucket(let name, let prefix) = self else {
+        guard case .bucket(let place) = self else {
             return StorePlaces(
                 objects: try LocalDisk(folder: folder.segments), options: StoreOptions(),
                 key: LocalKeyFile(folder.secretsKey), segments: folder.segments)
@@ -75,7 +68,7 @@ extension StorePlace {
                 remedy: "leave --store out, or name an empty folder with --data")
         }
         let store = try Self.openBucket(
-            name, S3StoreOptions(folder: folder.path + "/s3", prefix: prefix), environment, clock, randomness)
+            place, S3StoreOptions(folder: folder.path + "/s3", prefix: place.key), environment, clock, randomness)
         try bind(store, to: catalog, mayBind, fresh: CommitID(randomness).description)
         var options = StoreOptions()
         options.fingerprintSegments = Self.farFingerprintSegments
@@ -89,15 +82,15 @@ extension StorePlace {
     }
 
     static func openBucket(
-        _ name: String, _ options: S3StoreOptions, _ environment: [String: String], _ clock: any Clock,
+        _ place: S3Location, _ options: S3StoreOptions, _ environment: [String: String], _ clock: any Clock,
         _ randomness: any Randomness
     ) throws -> S3Store {
         let access = try S3Environment(environment)
         var transport = S3TransportOptions()
-        transport.trustFile = environment["SSL_CERT_FILE"]
+        transport.trustFile = S3Environment.trustFile(environment)
         return try S3Store(
-            bucket: try access.bucket(name), credentials: access.credentials, transport: transport, options: options,
-            clock: clock, randomness: randomness)
+            bucket: try access.bucket(place.bucket, region: place.region), credentials: access.credentials,
+            transport: transport, options: options, clock: clock, randomness: randomness)
     }
 
     /// Servers that may still write. As long as nobody knows, all that ever came.
@@ -111,29 +104,27 @@ extension StorePlace {
 
     /// The object that says to which catalog a bucket belongs.
     static let bond = "catalog"
+    /// The object that marks a bucket as one that is being filled by a migration.
+    static let mark = "migrating"
     /// The object that holds the key of the stored secrets.
     static let key = "secrets.key"
 
     private func bind(_ store: S3Store, to catalog: any Catalog, _ mayBind: Bool, fresh id: String) throws {
+        // The catalog first: another server that has made commits has bound the store before.
+        let (inCatalog, commits) = try catalog.read { (try $0.setting("cluster_id"), try $0.lastSequence()) }
         let inStore = try store.whole(Self.bond).map { String(decoding: $0, as: UTF8.self) }
-        let inCatalog = try catalog.read { try $0.setting("cluster_id") }
         if let inStore, inStore == inCatalog { return }
-        let isNew = try mayBind && inStore == nil && !store.list().contains { $0.name.hasSuffix(".seg") }
-        guard isNew else {
+        let isNew = try mayBind && inStore == nil && commits == 0 && store.whole(Self.mark) == nil
+            && !store.list().contains { $0.name.hasSuffix(".seg") }
+        // Several servers may come here at once: the catalog says whose id stands.
+        guard isNew, try bind(store, catalog.standing("cluster_id", else: id)) else {
             throw SpileError(
                 .failedPrecondition, "store \(shown) belongs to another catalog",
                 remedy: "give the server the store and the catalog that it had, or an empty one of both")
         }
-        // Several servers may come here at once: the catalog says whose id stands.
-        let standing = try catalog.write { writer in
-            if let known = try writer.setting("cluster_id") { return known }
-            try writer.setSetting("cluster_id", to: id)
-            return id
-        }
-        do { try store.makeWhole(Self.bond, Array(standing.utf8)) } catch let error as SpileError
-            where error.code == .alreadyExists
-        {
-            guard try store.whole(Self.bond) == Array(standing.utf8) else { throw error }
-        }
+    }
+
+    private func bind(_ store: S3Store, _ id: String) throws -> Bool {
+        try store.settle(Self.bond, Array(id.utf8)) == Array(id.utf8)
     }
 }

@@ -48,7 +48,7 @@ extension CommitFiles {
     /// The one file that `glob` names (`pfs.md` §4.7, GetFile).
     package func singleFile(
         _ glob: Glob, range: PathRange = PathRange(), requested: FileReference
-    ) async throws -> FileEntry {
+    ) async throws -> (path: String, entry: FileEntry) {
         var found: [FileView] = []
         try await self.glob(glob, range: range) { view in
             found.append(view)
@@ -59,7 +59,7 @@ extension CommitFiles {
         guard let entry = first.entry else {
             throw SpileError.domain("cannot get directory or non-regular file. Use GetFileTAR instead")
         }
-        return entry
+        return (first.path, entry)
     }
 }
 

@@ -118,7 +118,8 @@ package final class History: Sendable {
         committer.close()
         try store.close()
         let finished = store.takeFinishedTails()
-        if !finished.isEmpty { try catalog.write { for name in finished { try $0.deleteTail(name) } } }
+        // What stays of them is cleared away by the next start.
+        if !finished.isEmpty { try? catalog.write { for name in finished { try $0.deleteTail(name) } } }
         try catalog.close()
     }
 }

@@ -1,6 +1,5 @@
 import Core
 import Foundation
-import Logging
 import Storage
 import Synchronization
 
@@ -22,7 +21,7 @@ final class PeerCollection {
     /// Waits until all others have taken the first step.
     func begin() throws {
         _ = try agree()
-        noting = try present()
+        noting = try peers.present()
     }
 
     /// Has the others begin to wait for their older work.
@@ -33,13 +32,11 @@ final class PeerCollection {
     /// Throws `unavailable` where one of them has left since it began to note: what it noted is lost.
     func waited() throws -> [Pointer] {
         let made = try agree()
-        guard try noting.isSubset(of: present()) else {
+        guard try noting.isSubset(of: peers.present()) else {
             throw SpileError(.unavailable, "a server left while garbage was collected", remedy: "retry")
         }
         return made
     }
-
-    private func present() throws -> Set<UInt64> { Set(try peers.present().map(\.number)) }
 
     private func agree() throws -> [Pointer] {
         var rest = 0.01

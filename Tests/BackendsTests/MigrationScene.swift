@@ -20,14 +20,13 @@ final class MigrationScene {
 
     func local(_ name: String) -> MigrationPlace { MigrationPlace(data: root + "/" + name) }
 
-    func bucket(_ prefix: String) -> StorePlace { .bucket(name: S3FakeBucket.name, prefix: prefix) }
+    func bucket(_ prefix: String) -> StorePlace {
+        .bucket(S3Location(bucket: S3FakeBucket.name, key: prefix + "/"))
+    }
 
     func migration(_ from: MigrationPlace, _ to: MigrationPlace) -> Migration {
         var migration = Migration(from: from, to: to)
-        migration.environment = [
-            "AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "not/a+secret", "AWS_SESSION_TOKEN": "lent",
-            "AWS_REGION": "eu-test-1", "SPILE_S3_ENDPOINT": s3.server.endpoint,
-        ]
+        migration.environment = s3.environment
         migration.clock = s3.bucket.clock
         return migration
     }

@@ -87,7 +87,7 @@ import Versioning
         to.store = scene.bucket("p")
         scene.s3.bucket.set("p/thing", [1])
         let full = refusal(scene.migration(from, to))
-        #expect(full?.message == "s3://bucket/p is not empty, so nothing is copied into it")
+        #expect(full?.message == "s3://bucket/p/ is not empty, so nothing is copied into it")
         #expect(scene.s3.bucket.keys == ["p/thing"])
         #if PostgreSQL
             let address = try PostgresServer.shared.get().freshDatabase()
@@ -198,6 +198,18 @@ import Versioning
         try scene.move(first, from)
         #expect(try interrupt(scene, from, to) > 12)
         #expect(try scene.content(to) == scene.content(first))
+    }
+
+    @Test func `what others keep below the prefix is in the way, however deep`() async throws {
+        let scene = try MigrationScene()
+        let from = scene.local("a")
+        try await scene.fill(from)
+        var to = scene.local("b")
+        to.store = scene.bucket("p")
+        scene.s3.bucket.set("p/a/b", [1])
+        let error = #expect(throws: SpileError.self) { try scene.move(from, to) }
+        #expect(error?.message.contains("is not empty, so nothing is copied into it") == true)
+        #expect(scene.s3.bucket.keys == ["p/a/b"])
     }
 
     @Test func `what is there already is not brought again`() async throws {

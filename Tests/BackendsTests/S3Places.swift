@@ -18,25 +18,25 @@ struct S3Places {
         options.firstBytes = 16 << 10
         options.policy.firstPause = 0.001
         change(&options)
-        let usual = [
-            "AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "not/a+secret", "AWS_SESSION_TOKEN": "lent",
-            "AWS_REGION": "eu-test-1", "SPILE_S3_ENDPOINT": scene.server.endpoint,
-        ]
         buckets = S3Buckets(
-            variables: usual.merging(variables) { $1 }, options: options, clock: scene.bucket.clock,
+            variables: scene.environment.merging(variables) { $1 }, options: options, clock: scene.bucket.clock,
             randomness: SeededRandomness(seed: 5))
     }
 }
 
 extension S3Buckets {
     /// What a URL gives: bytes by the rest of the path, each file's pieces put together.
-    func fetch(_ url: String, recursive: Bool = false) async throws -> [String: [UInt8]] {
+    /// `begun` hears of each file.
+    func fetch(
+        _ url: String, recursive: Bool = false, _ begun: (String) -> Void = { _ in }
+    ) async throws -> [String: [UInt8]] {
         let fetcher = try URLFetcher(folders: [], trustFile: nil, buckets: self)
         var found: [String: [UInt8]] = [:]
         var last: String?
         do {
             try await fetcher.fetch(try SourceURL(url), recursive: recursive) { rest, bytes in
                 if rest != last, found[rest] != nil { throw SpileError.bug("pieces of \(rest) are not together") }
+                if rest != last { begun(rest) }
                 last = rest
                 found[rest, default: []] += bytes
             }

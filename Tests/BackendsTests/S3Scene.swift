@@ -23,6 +23,14 @@ final class S3Scene: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
+    /// What a server's environment has to say to get here.
+    var environment: [String: String] {
+        [
+            "AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "not/a+secret", "AWS_SESSION_TOKEN": "lent",
+            "AWS_REGION": "eu-test-1", "SPILE_S3_ENDPOINT": server.endpoint,
+        ]
+    }
+
     /// Pauses that retries would have made, in seconds.
     var paused: [Double] { pauses.withLock { $0 } }
 

@@ -34,8 +34,10 @@ import Testing
         }
         places.scene.bucket.set("logs2/x", Self.text("no"))
         places.scene.bucket.set("logs/empty/", [])
-        let found = try await places.buckets.fetch("s3://bucket/logs/", recursive: true)
+        var rests: [String] = []
+        let found = try await places.buckets.fetch("s3://bucket/logs/", recursive: true) { rests.append($0) }
         #expect(found == expected)
+        #expect(rests == rests.sorted())
     }
 
     @Test(arguments: [
@@ -140,6 +142,9 @@ import Testing
         }
         #expect(error?.code == .permissionDenied)
         try await places.buckets.put("/a", [1], below: "s3://bucket/other")
+        // What its place begins with is another object.
+        try await places.buckets.put("/sp", [2], below: "s3://bucket")
+        #expect(try await places.buckets.fetch("s3://bucket/sp") == ["": [2]])
         #expect(places.scene.bucket["spile/segment"]?.bytes == Self.text("spile/segment"))
     }
 }

@@ -79,7 +79,7 @@ import Versioning
         let files = try history.files(CommitHandle(repo.branch("master")))
         func single(_ pattern: String) async throws -> UInt64 {
             let reference = FileReference(commit: CommitHandle(repo.branch("master")), path: pattern)
-            return try await files.singleFile(try Glob(pattern), requested: reference).size
+            return try await files.singleFile(try Glob(pattern), requested: reference).entry.size
         }
         #expect(try await single("/a") == 5)
         #expect(try await single("/a*") == 5)

@@ -66,19 +66,18 @@
 
         func answers(to collection: SharedCollection) throws -> [Pointer]? {
             // Whoever is lost writes nothing any more, and need not be asked.
-            let present = try giveUpAbsent()
+            _ = try giveUpAbsent()
             let connection = try PostgresConnection(address)
-            let answers: [(number: Int64, answered: Int64, made: String)] = try connection.execute(
-                "SELECT number, answered, made FROM spile_servers WHERE NOT ended AND number <> ?", [own]
+            let answers: [(answered: Int64, made: String)] = try connection.execute(
+                "SELECT answered, made FROM spile_servers WHERE NOT ended AND number <> ?", [own]
             ) { answer in
                 try (0..<answer.count).map { index in
                     let row = try answer.row(index)
-                    return (row[0], row[1], row[2])
+                    return (row[0], row[1])
                 }
             }
-            let asked = answers.filter { present.contains(UInt64($0.number)) }
-            guard asked.allSatisfy({ $0.answered == Self.token(collection) }) else { return nil }
-            return asked.flatMap { Self.pointers($0.made) }
+            guard answers.allSatisfy({ $0.answered == Self.token(collection) }) else { return nil }
+            return answers.flatMap { Self.pointers($0.made) }
         }
 
         func answer(_ collection: SharedCollection, made: [Pointer]) throws {

@@ -19,8 +19,9 @@
             var hasLeft = false
             /// Whether somebody attends: ``hold()`` is over then.
             var isAttended = false
-            /// How many want to lead, and those of them who wait.
+            /// How many want to lead, whether one has just begun to, and those of them who wait.
             var leaders = 0
+            var isAsked = false
             var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
             var nextTicket = 0
             /// Until when this server leads.
@@ -102,7 +103,7 @@
             ears.heard(.anything)
             var next = ContinuousClock.now
             while !hasLeft {
-                if ContinuousClock.now >= next {
+                if ContinuousClock.now >= next || state.withLock({ $0.isAsked }) {
                     try beat(connection)
                     ears.hear(try Self.collection(connection))
                     next = ContinuousClock.now + .seconds(rhythm)
@@ -123,7 +124,10 @@
 
         private func beat(_ connection: PostgresConnection) throws {
             let asked = ContinuousClock.now
-            let wants = state.withLock { $0.leaders > 0 }
+            let wants = state.withLock { state in
+                state.isAsked = false
+                return state.leaders > 0
+            }
             let sql = """
                 WITH me AS (
                     UPDATE spile_servers SET seen = clock_timestamp() WHERE number = ? AND NOT ended RETURNING number
@@ -159,14 +163,17 @@
 
         // MARK: Leading
 
-        private var leads: Bool { state.withLock { $0.leadsUntil.map { $0 > .now } ?? false } }
+        private static func leads(_ state: State) -> Bool { state.leadsUntil.map { $0 > .now } ?? false }
 
         func acquire() async throws {
-            state.withLock { $0.leaders += 1 }
+            state.withLock { state in
+                state.leaders += 1
+                state.isAsked = true
+            }
             // Asked for at once, not with the next sign of life.
             bell.ring()
             do {
-                while !leads {
+                while !state.withLock({ Self.leads($0) }) {
                     try Task.checkCancellation()
                     await waitToLead()
                 }
@@ -185,7 +192,7 @@
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let isDone = state.withLock { state in
-                        if Task.isCancelled || state.leadsUntil.map({ $0 > .now }) == true { return true }
+                        if Task.isCancelled || Self.leads(state) { return true }
                         state.waiting[ticket] = continuation
                         return false
                     }
@@ -199,7 +206,7 @@
         func lost() async throws {
             defer { state.withLock { $0.leaders -= 1 } }
             while let until = state.withLock({ $0.leadsUntil }), until > .now {
-                // Not past the end: half of what is left, so that a lease that is given back is noticed soon.
+                // Not to its end at once: one that is given back is noticed soon.
                 try await Task.sleep(for: min(.seconds(1), max(.milliseconds(10), until - .now)))
             }
             try Task.checkCancellation()
@@ -209,18 +216,16 @@
 
         static let here = "NOT ended AND seen > clock_timestamp() - make_interval(secs => ?)"
 
-        func present() throws -> [Peer] {
+        func present() throws -> Set<UInt64> {
             let connection = try PostgresConnection(address)
-            let sql = """
-                SELECT number, place, (SELECT l.number FROM spile_leader l WHERE until > clock_timestamp()) AS leader
-                FROM spile_servers WHERE \(Self.here) ORDER BY spile_servers.number
-                """
-            return try connection.execute(sql, [lease]) { answer in
-                try (0..<answer.count).map { index in
-                    let row = try answer.row(index)
-                    let number: Int64 = row[0]
-                    return Peer(number: UInt64(number), place: row[1], leads: number == row[2] as Int64?)
-                }
+            return try Self.numbers("WHERE \(Self.here)", [lease], connection)
+        }
+
+        private static func numbers(
+            _ condition: String, _ values: SQLArguments, _ connection: PostgresConnection
+        ) throws -> Set<UInt64> {
+            try connection.execute("SELECT number FROM spile_servers \(condition)", values) { answer in
+                Set(try (0..<answer.count).map { UInt64(try answer.row($0)[0] as Int64) })
             }
         }
 
@@ -233,10 +238,8 @@
             // As every other change: who was given up has to notice at its next turn.
             try connection.execute("SELECT turn FROM spile_turn FOR UPDATE", []) { _ in }
             let knows: Bool = try connection.execute("SELECT \(Self.knowsByNow)", [lease]) { try $0.row(0)[0] }
-            let others: [Int64] = try connection.execute(
-                "SELECT number FROM spile_servers WHERE number <> ? AND NOT ended AND NOT (\(Self.here))",
-                [own, lease]
-            ) { answer in try (0..<answer.count).map { try answer.row($0)[0] } }
+            let others = try Self.numbers(
+                "WHERE number <> ? AND NOT ended AND NOT (\(Self.here))", [own, lease], connection)
             if !others.isEmpty {
                 guard knows else {
                     throw SpileError(
@@ -245,18 +248,16 @@
                 }
                 try connection.execute(
                     "UPDATE spile_servers SET ended = true WHERE number IN (\(SQLWords.marks(others.count)))",
-                    others.map { $0 }) { _ in }
+                    others.map { Int64($0) }) { _ in }
                 try connection.execute(
                     """
                     WITH counted AS (UPDATE spile_turn SET turn = turn + 1 RETURNING turn)
                     INSERT INTO spile_changes (turn, about) SELECT turn, '' FROM counted
                     """)
             }
-            let rest: [Int64] = try connection.execute("SELECT number FROM spile_servers WHERE NOT ended", []) {
-                answer in try (0..<answer.count).map { try answer.row($0)[0] }
-            }
+            let rest = try Self.numbers("WHERE NOT ended", [], connection)
             try connection.execute("COMMIT")
-            return Set(rest.map(UInt64.init))
+            return rest
         }
 
         func leave() {

@@ -54,7 +54,7 @@ final class S3Base: Sendable {
     }
 
     private func send(_ file: SpoolFile, size: Int, _ upload: S3Upload) throws -> [String] {
-        let length = max(options.partBytes, (size + S3Limits.parts - 1) / S3Limits.parts)
+        let length = S3Limits.part(of: size, least: options.partBytes)
         let count = (size + length - 1) / length
         let etags = Collected(count)
         try Parallel.forEach(count, width: options.width) { [self] index in

@@ -50,23 +50,14 @@ package final class S3Buckets: Sendable {
         self.randomness = randomness
     }
 
-    deinit { close() }
+    // Calls under way are finished.
+    deinit { pool.withLock { $0 }?.shutdownGracefully { _ in } }
 
-    /// Lets go of threads and connections. Calls under way are finished; later ones begin anew.
-    package func close() {
-        services.withLock { $0 = [:] }
-        let pool = pool.withLock { pool in
-            defer { pool = nil }
-            return pool
-        }
-        pool?.shutdownGracefully { _ in }
-    }
-
-    /// What a location's bucket is called with. Throws `failedPrecondition` where the server has no key and
-    /// `permissionDenied` for the server's own data.
-    func service(of location: S3Location) throws -> any S3Service {
+    /// What the bucket of an object, or of all whose keys begin so, is called with. Throws `failedPrecondition` where
+    /// the server has no key and `permissionDenied` for the server's own data.
+    func service(of location: S3Location, isPrefix: Bool) throws -> any S3Service {
         if let own = options.own, own.bucket == location.bucket,
-            FilePath.has(own.key, prefix: location.key) || FilePath.has(location.key, prefix: own.key)
+            FilePath.has(location.key, prefix: own.key) || isPrefix && FilePath.has(own.key, prefix: location.key)
         {
             throw SpileError(
                 .permissionDenied, "s3://\(location.bucket)/\(location.key) is where this server keeps its own data",

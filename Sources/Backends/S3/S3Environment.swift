@@ -9,6 +9,7 @@ import Core
 /// | `AWS_SESSION_TOKEN` | goes with a key that was lent for some time |
 /// | `AWS_REGION`, else `AWS_DEFAULT_REGION` | the buckets' region; without both `us-east-1` |
 /// | `SPILE_S3_ENDPOINT`, else `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL` | a store other than Amazon's |
+/// | `SSL_CERT_FILE` | a PEM file of the authorities that certificates have to come from; else what the system trusts |
 ///
 /// A variable that is empty counts as one that is not there.
 package struct S3Environment: Sendable, Equatable {
@@ -27,6 +28,11 @@ package struct S3Environment: Sendable, Equatable {
         endpoint = first("SPILE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
         // So that what cannot hold for any bucket is said at once.
         _ = try bucket("any")
+    }
+
+    /// Of S3 stores and of web servers; nil for those that the system trusts.
+    package static func trustFile(_ variables: [String: String]) -> String? {
+        variables["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// A bucket of that name. `region` is where it lies, if that is not the environment's. Throws `invalidArgument` for

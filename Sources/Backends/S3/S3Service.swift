@@ -55,6 +55,9 @@ package enum S3Limits {
     package static let parts = 10_000
     /// Bytes of each part but the last.
     package static let leastPart = 5 << 20
+
+    /// Bytes of a part of an object of `size`, at least so many: not more parts than there may be.
+    static func part(of size: Int, least: Int) -> Int { max(least, (size + parts - 1) / parts) }
 }
 
 /// On which condition an object is written, and what it is known by later.
@@ -114,15 +117,21 @@ package struct S3PendingUpload: Sendable, Equatable {
 }
 
 extension S3Service {
+    /// A page behind another one, and never that one again.
+    func page(prefix: String, after next: String?) throws -> S3Page {
+        let page = try list(prefix: prefix, next: next)
+        guard page.next == nil || page.next != next else {
+            throw SpileError(.unavailable, "the list of \(address(of: prefix)) does not go on")
+        }
+        return page
+    }
+
     /// All objects whose keys begin with `prefix`, page by page.
     func forEach(prefix: String, _ body: (S3Item) throws -> Void) throws {
         var next: String?
         repeat {
-            let page = try list(prefix: prefix, next: next)
+            let page = try page(prefix: prefix, after: next)
             for item in page.items { try body(item) }
-            guard page.next == nil || page.next != next else {
-                throw SpileError(.unavailable, "the list of \(address(of: prefix)) does not go on")
-            }
             next = page.next
         } while next != nil
     }

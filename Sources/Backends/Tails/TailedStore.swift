@@ -80,29 +80,33 @@ package final class TailedStore: ObjectStore {
     }
 
     /// What was read of it is not what it is any more.
-    private func forget(_ name: String) { state.withLock { $0.remote[name] = nil } }
+    private func forget(_ name: String) {
+        state.withLock { state in
+            state.remote[name] = nil
+            state.order.removeAll { $0 == name }
+        }
+    }
 
     // MARK: Reading
 
     package func open(_ name: String) throws -> any ReadableObject {
         if let own = state.withLock({ $0.own[name] }) { return own.reader() }
-        let tail = remote(name)
+        let tail = state.withLock { $0.remote[name] } ?? RemoteTail()
         let bytes = try tail.refreshed { try tails.read(name, from: $0) }
-        if !bytes.isEmpty { return BytesReader(bytes) }
-        // Of others it is not remembered what they do not have.
-        forget(name)
-        return try base.open(name)
+        guard !bytes.isEmpty else {
+            forget(name)
+            return try base.open(name)
+        }
+        keep(tail, name)
+        return BytesReader(bytes)
     }
 
-    private func remote(_ name: String) -> RemoteTail {
+    private func keep(_ tail: RemoteTail, _ name: String) {
         state.withLock { state in
             state.order.removeAll { $0 == name }
             state.order.append(name)
             if state.order.count > Self.mostRemote { state.remote[state.order.removeFirst()] = nil }
-            if let known = state.remote[name] { return known }
-            let new = RemoteTail()
-            state.remote[name] = new
-            return new
+            state.remote[name] = tail
         }
     }
 

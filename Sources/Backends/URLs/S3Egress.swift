@@ -14,7 +14,8 @@ package struct S3Egress: EgressTarget {
         let location = try url.location()
         let key = try Self.key(of: path, below: location)
         // A prefix may lie above the server's own data, the object not in it.
-        let service = try buckets.service(of: S3Location(bucket: location.bucket, key: key, region: location.region))
+        let service = try buckets.service(
+            of: S3Location(bucket: location.bucket, key: key, region: location.region), isPrefix: false)
         let size = Int(clamping: size)
         guard size > buckets.options.pieceBytes else {
             let body = try Self.fill(size, next)
@@ -33,7 +34,7 @@ package struct S3Egress: EgressTarget {
     private func send(
         _ upload: S3Upload, _ size: Int, _ service: any S3Service, _ next: (_ most: Int) throws -> [UInt8]?
     ) async throws {
-        let part = max(buckets.options.pieceBytes, (size + S3Limits.parts - 1) / S3Limits.parts)
+        let part = S3Limits.part(of: size, least: buckets.options.pieceBytes)
         var etags: [String] = []
         for start in stride(from: 0, to: size, by: part) {
             let body = try Self.fill(min(part, size - start), next)

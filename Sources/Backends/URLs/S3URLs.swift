@@ -14,7 +14,7 @@ struct S3URLs: Sendable {
         _ url: SourceURL, recursive: Bool, _ receive: (_ rest: String, _ bytes: UnsafeRawBufferPointer) throws -> Void
     ) async throws {
         let location = try url.location()
-        let bucket = Bucket(service: try buckets.service(of: location), buckets: buckets)
+        let bucket = Bucket(service: try buckets.service(of: location, isPrefix: recursive), buckets: buckets)
         if recursive { return try await fetchAll(location, of: bucket, receive) }
         guard !location.key.isEmpty else {
             throw SpileError.invalid(
@@ -83,11 +83,7 @@ struct S3URLs: Sendable {
         let buckets: S3Buckets
 
         func page(_ prefix: String, after next: String?) async throws -> S3Page {
-            let page = try await buckets.run { try service.list(prefix: prefix, next: next) }
-            guard page.next == nil || page.next != next else {
-                throw SpileError(.unavailable, "the list of \(service.address(of: prefix)) does not go on")
-            }
-            return page
+            try await buckets.run { try service.page(prefix: prefix, after: next) }
         }
 
         func open(_ key: String) async throws -> S3Opening {

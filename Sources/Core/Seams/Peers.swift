@@ -26,8 +26,8 @@ package protocol Peers: Leadership {
         at place: String, heard: @escaping @Sendable (CatalogChanges) -> Void,
         collecting: @escaping @Sendable (SharedCollection) -> Void, givenUp: @escaping @Sendable () -> Void)
 
-    /// Those that are there, this one among them, by number.
-    func present() throws -> [Peer]
+    /// The numbers of those that are there, this one's among them.
+    func present() throws -> Set<UInt64>
 
     /// Gives up all that are not there any more, and returns the numbers of those that are: every other one writes
     /// nothing from now on. Throws `unavailable` as long as it cannot be told who is there.
@@ -72,20 +72,5 @@ package struct SharedCollection: Sendable, Equatable {
         self.number = number
         self.step = step
         self.collector = collector
-    }
-}
-
-/// One server of several.
-package struct Peer: Sendable, Equatable {
-    package var number: UInt64
-    /// Where clients reach it, `host:port`.
-    package var place: String
-    /// Whether it is the one that runs code.
-    package var leads: Bool
-
-    package init(number: UInt64, place: String, leads: Bool) {
-        self.number = number
-        self.place = place
-        self.leads = leads
     }
 }

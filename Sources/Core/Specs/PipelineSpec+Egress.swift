@@ -15,9 +15,7 @@ extension PipelineSpec {
             guard let text = egress["URL"]?.string ?? egress["objectStorage"]?["url"]?.string, !text.isEmpty else {
                 throw .invalid("egress has no target", remedy: "set egress.URL or egress.object_storage.url")
             }
-            let url = try SourceURL(text)
-            _ = try url.location()
-            return url
+            return try SourceURL(placeInStore: text)
         }
     }
 }

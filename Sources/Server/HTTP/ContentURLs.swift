@@ -74,18 +74,12 @@ struct ContentURLs: Sendable {
 
     /// The key of a catalog, made at the first use.
     static func key(of catalog: any Catalog, _ randomness: some Randomness) throws -> [UInt8] {
-        if let known = try catalog.read({ try $0.setting("content_url_key") }).flatMap({ Hex.decode($0) }),
-            known.count == 32
-        {
-            return known
-        }
         let fresh = Digest(words: (randomness.next(), randomness.next(), randomness.next(), randomness.next()))
-        let standing = try catalog.write { writer in
-            // Another server may have been faster.
-            if let known = try writer.setting("content_url_key") { return known }
-            try writer.setSetting("content_url_key", to: "\(fresh)")
-            return "\(fresh)"
+        guard let key = Hex.decode(try catalog.standing("content_url_key", else: "\(fresh)")), key.count == 32 else {
+            throw SpileError(
+                .dataLoss, "the catalog's setting content_url_key is no key",
+                remedy: "restore the catalog from a backup")
         }
-        return Hex.decode(standing) ?? fresh.bytes
+        return key
     }
 }

@@ -11,7 +11,7 @@ extension PFSService {
             let files = try await history.settledFiles(try Self.handle(request.hasCommit, request.commit))
             switch request.target {
             case .objectStorage(let target):
-                let url = try Self.target(target.url)
+                let url = try SourceURL(placeInStore: target.url)
                 let sum = try await files.send(try Glob("/"), to: egress, below: url)
                 return PfsV2_EgressResponse.with { $0.objectStorage.bytesWritten = sum?.bytes ?? 0 }
             case .sqlDatabase(let target): throw Self.refusal(of: target)
@@ -31,24 +31,17 @@ extension PFSService {
             remedy: "read the files and load them yourself")
     }
 
-    private static func target(_ text: String) throws -> SourceURL {
-        let url = try SourceURL(text)
-        _ = try url.location()
-        return url
-    }
-
     /// GetFile with a URL: the one file goes there.
     func sendFile(_ request: PfsV2_GetFileRequest, _ file: FileReference, _ files: CommitFiles) async throws {
-        let url = try Self.target(request.url)
-        let glob = try Glob(file.path)
-        let range = PathRange(request.pathRange)
-        _ = try await files.singleFile(glob, range: range, requested: file)
-        _ = try await files.send(glob, range: range, to: egress, below: url)
+        let url = try SourceURL(placeInStore: request.url)
+        let found = try await files.singleFile(
+            try Glob(file.path), range: PathRange(request.pathRange), requested: file)
+        try await files.send(found.path, found.entry, to: egress, below: url)
     }
 
     /// GetFileTAR with a URL: all that matches goes there.
     func sendFiles(_ request: PfsV2_GetFileRequest, _ file: FileReference, _ files: CommitFiles) async throws {
-        let url = try Self.target(request.url)
+        let url = try SourceURL(placeInStore: request.url)
         let sum = try await files.send(
             try Glob(file.path), range: PathRange(request.pathRange), to: egress, below: url)
         if sum == nil { throw SpileError.fileNotFound(file) }

@@ -82,7 +82,8 @@ extension PFSService {
             let (file, files) = try await open(request.file)
             if !request.url.isEmpty { return try await sendFile(request, file, files) }
             let entry = try await files.singleFile(
-                try Glob(file.path), range: PathRange(request.pathRange), requested: file)
+                try Glob(file.path), range: PathRange(request.pathRange), requested: file
+            ).entry
             guard request.offset >= 0 else { throw SpileError.invalid("offset must not be negative") }
             let sent = try await content(of: entry, in: files, from: UInt64(request.offset), writer)
             // An old client needs a message even for an empty file (`clients.md` §1.9).

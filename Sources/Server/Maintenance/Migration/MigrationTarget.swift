@@ -4,12 +4,8 @@ import Foundation
 
 /// The place that a migration goes to, with nobody else on it as long as this is open. One owner.
 final class MigrationTarget {
-    /// The object that marks a bucket as one that is being filled.
-    private static let mark = "migrating"
     /// Bytes on this machine: nobody reads what was just written but to prove it, past this.
     private static let writtenCache = 64 << 20
-    /// For the walk of the trees.
-    private static let readCache = 4 << 30
 
     /// Whether an earlier try did all but clean up.
     let isPlaced: Bool
@@ -41,19 +37,19 @@ final class MigrationTarget {
                 let disk = try LocalDisk(folder: (isPlaced ? folder.target : folder.data) + "/segments")
                 objects = migration.wrap(disk)
                 proof = disk
-            case .bucket(let name, let prefix):
+            case .bucket(let bucketPlace):
                 let root = folder.root
-                func open(_ part: String, cacheBytes: Int) throws -> S3Store {
-                    var options = S3StoreOptions(folder: root + "/" + part, prefix: prefix)
-                    options.cacheBytes = cacheBytes
+                func open(_ part: String, cacheBytes: Int? = nil) throws -> S3Store {
+                    var options = S3StoreOptions(folder: root + "/" + part, prefix: bucketPlace.key)
+                    if let cacheBytes { options.cacheBytes = cacheBytes }
                     return try StorePlace.openBucket(
-                        name, options, migration.environment, migration.clock, migration.randomness)
+                        bucketPlace, options, migration.environment, migration.clock, migration.randomness)
                 }
                 let store = try open("s3", cacheBytes: Self.writtenCache)
                 bucket = store
                 if !isPlaced { try Self.requireRoom(store, for: source.id, at: place.store.shown) }
                 objects = migration.wrap(store)
-                proof = try open("proof", cacheBytes: Self.readCache)
+                proof = try open("proof")
             }
             database = isPlaced ? nil : try Self.openDatabase(place.catalog, for: source)
         } catch {
@@ -63,13 +59,20 @@ final class MigrationTarget {
     }
 
     private static func requireRoom(_ store: S3Store, for id: String, at shown: String) throws {
-        let (mark, bond) = (try store.whole(Self.mark), try store.whole(StorePlace.bond))
+        let (mark, bond) = (try store.whole(StorePlace.mark), try store.whole(StorePlace.bond))
         let isOurs = mark == Array(id.utf8) && (bond == nil || bond == Array(id.utf8))
-        guard try isOurs || store.list().isEmpty else {
-            throw SpileError(
-                .failedPrecondition, "\(shown) is not empty, so nothing is copied into it",
-                remedy: "name another bucket or prefix with --to-store")
-        }
+        guard try isOurs || store.holdsNothing() else { throw isTaken(shown) }
+    }
+
+    private static func isTaken(_ shown: String) -> SpileError {
+        SpileError(
+            .failedPrecondition, "\(shown) is not empty, so nothing is copied into it",
+            remedy: "name another bucket or prefix with --to-store")
+    }
+
+    /// Makes an object of the bucket that says whose it is, unless it is there.
+    private func claim(_ name: String, in bucket: S3Store) throws {
+        guard try bucket.settle(name, Array(id.utf8)) == Array(id.utf8) else { throw Self.isTaken(place.store.shown) }
     }
 
     private static func openDatabase(_ place: CatalogPlace, for source: MigrationSource) throws -> (any Catalog)? {
@@ -93,10 +96,7 @@ final class MigrationTarget {
     }
 
     /// Says in the bucket what is being done to it.
-    func mark() throws {
-        guard let bucket, try bucket.whole(Self.mark) == nil else { return }
-        try bucket.makeWhole(Self.mark, Array(id.utf8))
-    }
+    func mark() throws { if let bucket { try claim(StorePlace.mark, in: bucket) } }
 
     // MARK: Filling
 
@@ -149,7 +149,7 @@ final class MigrationTarget {
     /// Binds catalog and store to each other: from now on a server accepts them.
     func bind() throws {
         if let bucket {
-            if try bucket.whole(StorePlace.bond) == nil { try bucket.makeWhole(StorePlace.bond, Array(id.utf8)) }
+            try claim(StorePlace.bond, in: bucket)
         } else if place.catalog != .folder {
             try CatalogBond(folder: opened).write(id: id, place: place.catalog.shown)
         }
@@ -160,7 +160,7 @@ final class MigrationTarget {
 
     /// Removes the marks.
     func clean() throws {
-        try bucket?.remove(Self.mark)
+        try bucket?.remove(StorePlace.mark)
         folder.remove()
     }
 
