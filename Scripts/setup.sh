@@ -6,7 +6,7 @@
 #   build   what the Swift package links with
 #   demo    an MQTT broker and the Python client that the example spouts use
 #   test    protoc, podman and images for it (Scripts/test-image.sh), the brokers and databases that the examples
-#           read, and the six Python environments of the tests (Scripts/python-env.sh)
+#           read, and the five Python environments of the tests (Scripts/python-env.sh)
 #
 # Debian packages are installed with apt-get, as root or with sudo. Elsewhere the script says what is missing and stops.
 set -euo pipefail

@@ -81,12 +81,7 @@ demo() {
 
 # shellcheck disable=SC2317  # called through `step`
 cluster() {
-    local binary="${SPILE_BIN:-}"
-    if [[ -z "$binary" ]]; then
-        swift build --traits PostgreSQL --product spile || return
-        binary="$(swift build --traits PostgreSQL --show-bin-path)/spile"
-    fi
-    SPILE_BIN="$binary" CLUSTER_WRITERS=32 CLUSTER_SECONDS=30 CLUSTER_HOLD=1-2 CLUSTER_CALM=0.5-1.5 Scripts/cluster.sh
+    CLUSTER_WRITERS=32 CLUSTER_SECONDS=30 CLUSTER_HOLD=1-2 CLUSTER_CALM=0.5-1.5 Scripts/cluster.sh
 }
 
 (($#)) || set -- build unit wire sdk legacy cli containers kubernetes examples cluster demo

@@ -2,38 +2,18 @@
 
 import itertools
 import os
-import signal
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from spile_server import SPILE, Server  # noqa: E402
+from session import TEST_SECONDS, limit, pytest_sessionstart  # noqa: E402, F401
+from spile_server import Server  # noqa: E402
 
-# A test that waits for something that never comes must not hold up all the others.
-TEST_SECONDS = int(os.environ.get("TEST_SECONDS", "90"))
+time_limit = limit(TEST_SECONDS)
 
 _numbers = itertools.count(1)
-
-
-def pytest_sessionstart(session):
-    if not os.access(SPILE, os.X_OK):
-        pytest.exit(f"there is no program {SPILE}: run `make build`, or set SPILE_BIN", returncode=2)
-
-
-@pytest.fixture(autouse=True)
-def time_limit():
-    """Ends a test that hangs, with the place where it hung."""
-
-    def on_alarm(*_):
-        raise TimeoutError(f"not done within {TEST_SECONDS} seconds")
-
-    previous = signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(TEST_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
 
 
 def _run(folder, **more):

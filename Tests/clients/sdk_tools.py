@@ -5,7 +5,7 @@ import threading
 import grpc
 import pytest
 from pachyderm_sdk import Client
-from pachyderm_sdk.api import pfs
+from pachyderm_sdk.api import pfs, pps
 
 UNKNOWN = grpc.StatusCode.UNKNOWN
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -92,6 +92,23 @@ def ids(infos) -> list[str]:
 
 def is_finished(info) -> bool:
     return info.is_set("finished")
+
+
+def wait_for_state(client, pipeline, *states) -> pps.PipelineInfo:
+    """Looks until the pipeline is in one of these states. The time limit of the test ends it."""
+    return _wait_for(client, pipeline, lambda info: info.state in states)
+
+
+def wait_for_reason(client, pipeline, text) -> pps.PipelineInfo:
+    """Looks until this text is in the pipeline's reason. The time limit of the test ends it."""
+    return _wait_for(client, pipeline, lambda info: text in info.reason)
+
+
+def _wait_for(client, pipeline, holds) -> pps.PipelineInfo:
+    pause = threading.Event()
+    while not holds(info := client.pps.inspect_pipeline(pipeline=pipeline, details=True)):
+        pause.wait(0.05)
+    return info
 
 
 def refusal(call) -> grpc.RpcError:

@@ -43,8 +43,9 @@ class Server:
         return f"grpc://{self.host}:{self.port}"
 
     def start(self) -> "Server":
-        # Of whoever runs the tests it has neither the contexts nor the keys.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PACH", "AWS_"))}
+        # Of whoever runs the tests it has neither the contexts nor the keys, nor what tells a server something.
+        theirs = ("PACH", "AWS_", "SPILE_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
         environment.update(self.environment)
         # Always the same port: what a spout was told of the server still holds after a restart.
         with open(self.log, "ab") as log:

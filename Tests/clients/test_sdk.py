@@ -13,6 +13,7 @@ from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.pfs import extension as pfs_extension
 
+from sdk_tools import wait_for_state
 from spile_server import Server
 
 MIB = 1024 * 1024
@@ -851,16 +852,6 @@ def pipeline(client, fresh):
     pipeline = pps.Pipeline(name=fresh("spout"), project=pfs.Project(name="default"))
     yield pipeline
     client.pps.delete_pipeline(pipeline=pipeline, force=True)
-
-
-def wait_for_state(client, pipeline, *states) -> pps.PipelineInfo:
-    """Looks until the pipeline is in one of these states. The time limit of the test ends it."""
-    pause = threading.Event()
-    while True:
-        info = client.pps.inspect_pipeline(pipeline=pipeline, details=True)
-        if info.state in states:
-            return info
-        pause.wait(0.05)
 
 
 def first_line(client, pipeline, **more) -> str:

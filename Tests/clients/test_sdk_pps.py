@@ -6,7 +6,7 @@ import grpc
 import pytest
 from pachyderm_sdk.api import metadata, pfs, pps
 
-from sdk_tools import INVALID, NOT_FOUND, UNKNOWN, client, connect, fails  # noqa: F401
+from sdk_tools import INVALID, NOT_FOUND, UNKNOWN, client, connect, fails, wait_for_state  # noqa: F401
 
 STAYING = ["sh", "-c", "exec sleep 3600"]
 
@@ -24,13 +24,6 @@ def make(client, name, project="default", **more) -> pps.Pipeline:
 
 def inspect(client, pipeline) -> pps.PipelineInfo:
     return client.pps.inspect_pipeline(pipeline=pipeline, details=True)
-
-
-def wait_for_state(client, pipeline, *states) -> pps.PipelineInfo:
-    while True:
-        info = inspect(client, pipeline)
-        if info.state in states:
-            return info
 
 
 def tries(count) -> str:

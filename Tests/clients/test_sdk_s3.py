@@ -12,10 +12,10 @@ import grpc
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
+from s3_server import PYTHON, S3
 from sdk_tools import INVALID, NOT_FOUND, PRECONDITION, connect, fails, named, put
-from spile_server import ROOT, SPILE
+from spile_server import SPILE
 
-PYTHON = os.path.join(ROOT, ".venv-s3/bin/python")
 pytestmark = pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="Scripts/python-env.sh s3 installs the store")
 
 LOOK = """
@@ -34,25 +34,13 @@ print(json.dumps(found))
 """
 
 
-class Store:
+class Store(S3):
     """The store, and a prefix of its own for each test."""
 
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [PYTHON, os.path.join(ROOT, "Scripts/s3-server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True)
-        self.access = json.loads(self.process.stdout.readline())
-        self.prefix = ""
+    prefix = ""
 
-    @property
-    def environment(self):
-        return {
-            "SPILE_S3_ENDPOINT": self.access["endpoint"], "AWS_REGION": self.access["region"],
-            "AWS_ACCESS_KEY_ID": self.access["access_key"], "AWS_SECRET_ACCESS_KEY": self.access["secret_key"],
-        }
-
-    def url(self, path=""):
-        return f"s3://{self.access['bucket']}/{self.prefix}{path}"
+    def url(self, key=""):
+        return super().url(self.prefix + key)
 
     def objects(self, new=None):
         """Texts (of long ones the lengths) by key behind the prefix; first those of `new` are laid there."""
@@ -62,15 +50,12 @@ class Store:
                 [PYTHON, "-c", LOOK, json.dumps(self.access), self.prefix], input=json.dumps(new), check=True,
                 stdout=subprocess.PIPE, text=True).stdout)
 
-    def end(self):
-        self.process.communicate()
-
 
 @pytest.fixture(scope="module")
-def moto():
-    store = Store()
+def moto(tmp_path_factory):
+    store = Store(str(tmp_path_factory.mktemp("s3") / "log"))
     yield store
-    store.end()
+    store.stop()
 
 
 _numbers = itertools.count(1)
@@ -84,7 +69,7 @@ def store(moto):
 
 @pytest.fixture
 def server(server_with, store):
-    return server_with(**store.environment)
+    return server_with(**store.environment())
 
 
 @pytest.fixture

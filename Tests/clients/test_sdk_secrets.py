@@ -10,7 +10,7 @@ import grpc
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
-from sdk_tools import UNKNOWN, client, connect, fails  # noqa: F401
+from sdk_tools import UNKNOWN, client, connect, fails, wait_for_reason  # noqa: F401
 from spile_server import SPILE, Server
 
 VALUE = "hunter2-é-value"
@@ -53,13 +53,6 @@ def output(client, pipeline, path) -> bytes:
         repo=branch.repo, branch="master", state=pfs.CommitState.FINISHED, origin_kind=pfs.OriginKind.USER)
     commit = next(stream).commit
     return b"".join(m.value for m in client.pfs.get_file(file=pfs.File(commit=commit, path=path)))
-
-
-def wait_for_reason(client, pipeline, text):
-    while True:
-        info = client.pps.inspect_pipeline(pipeline=pipeline, details=True)
-        if text in info.reason:
-            return info
 
 
 class TestCalls:

@@ -15,13 +15,14 @@ from calls import AGAIN, Calls, Code
 from company import Company, Member
 from ledger import Entry
 from processes import TimeIsUp, until
-from roles import Shared, line
+from roles import Feed, Shared, line
 from scene import COPY, SPOUT
 
 # A whole branch, or a whole list of commits, in one call.
 CALL_SECONDS = 300
 # Until the pipeline and the spout have done what there is to do.
 PIPELINE_SECONDS = 180
+FEED = Feed.role
 NOTHING = re.compile("not found|no head")
 # So many of one kind are named, and the others counted.
 NAMED = 5
@@ -82,7 +83,12 @@ def is_nothing_there(error: grpc.RpcError) -> bool:
 
 
 def check(company: Company, ledger: list[Entry]) -> list[str]:
-    """Everything that is wrong. All servers have to be up, and no writer may write."""
+    """Everything that is wrong. All servers have to be up, and no writer may write.
+
+    To have nothing to compare is wrong too: the ledger needs something that was fed to the pipeline.
+    """
+    if not any(entry.repo == FEED for entry in ledger):
+        return [f"of {len(ledger)} writes that were acknowledged none fed the pipeline {COPY}: nothing to compare"]
     found = Found()
     begin = time.monotonic()
     until_pipelines_are_done(company, ledger, found)
@@ -185,10 +191,10 @@ class View:
             found.append(self._say(f"the spout {SPOUT} counted wrong: {wrong}"))
 
     def _copied(self, found: Found) -> None:
-        fed, made = files(self.calls, "feed@master"), files(self.calls, f"{COPY}@master")
+        fed, made = files(self.calls, f"{FEED}@master"), files(self.calls, f"{COPY}@master")
         wrong = [path for path in fed if made.get(path) != fed[path]] + [path for path in made if path not in fed]
-        found.some(self._say(f"the pipeline {COPY} has not copied rightly"), [f"feed@master:{path}" for path in wrong])
-
+        named = [f"{FEED}@master:{path}" for path in wrong]
+        found.some(self._say(f"the pipeline {COPY} has not copied rightly"), named)
 
 
 def differing(some: list[pfs.CommitInfo], others: list[pfs.CommitInfo]) -> list[str]:
@@ -203,13 +209,35 @@ def counted(calls: Calls) -> list[int]:
     try:
         return [int(word) for word in calls.read(pfs.Commit.from_uri(f"{SPOUT}@master"), "/log").split()]
     except grpc.RpcError as error:
-        if error.code() in AGAIN or is_nothing_there(error):
+        if is_nothing_there(error):
             return []
         raise
 
 
+def until_counted(calls: Calls, count: int, seconds: float) -> int:
+    """Waits until the spout has written so many numbers, and gives how many there are. One server is asked, and again
+    where it says that it cannot tell now.
+    """
+    seen = 0
+
+    def there() -> bool:
+        nonlocal seen
+        try:
+            seen = len(counted(calls))
+        except grpc.RpcError as error:
+            if error.code() in AGAIN:
+                return False
+            raise
+        return seen >= count
+
+    until(there, seconds, f"{count} lines of {SPOUT}, seen at {calls.address}")
+    return seen
+
+
 def miscounted(numbers: list[int]) -> str:
-    """The first number that does not follow from the one before; nothing if there is none."""
+    """What is wrong with them: there are none, or one does not follow from the one before. Nothing if all is well."""
+    if not numbers:
+        return "it has written nothing"
     for place, number in enumerate(numbers):
         if number != place:
             return f"line {place} says {number}"
@@ -219,15 +247,17 @@ def miscounted(numbers: list[int]) -> str:
 def until_pipelines_are_done(company: Company, ledger: list[Entry], found: Found) -> None:
     """Waits until the copies are as many as there is fed, and the spout has gone on after all faults."""
     calls = Calls(company.addresses[0], CALL_SECONDS)
-    fed = {entry.path for entry in ledger if entry.repo == "feed"}
-    before = len(counted(calls))
+    fed = {entry.path for entry in ledger if entry.repo == FEED}
 
-    def copied() -> bool:
-        return fed <= files(calls, f"{COPY}@master").keys()
+    def copy() -> None:
+        until(lambda: fed <= files(calls, f"{COPY}@master").keys(), PIPELINE_SECONDS, f"{COPY} has copied")
 
-    for done, what in [(copied, f"{COPY} has copied"), (lambda: len(counted(calls)) > before, f"{SPOUT} goes on")]:
+    def count() -> None:
+        until_counted(calls, until_counted(calls, 0, PIPELINE_SECONDS) + 1, PIPELINE_SECONDS)
+
+    for work in [copy, count]:
         try:
-            until(done, PIPELINE_SECONDS, what)
+            work()
         except TimeIsUp as error:
             states = [company.spile(member, "check", "status") for member in company.members]
             found.append(f"{error}: {[done.stdout + done.stderr for done in states]}")

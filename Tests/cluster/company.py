@@ -9,11 +9,15 @@ import threading
 
 from hosts import HUB, Host
 from postgres import Postgres
-from processes import TimeIsUp, until
+from processes import TimeIsUp, processes, until
 from proxy import Loop, Mode, Station
-from s3 import S3
+from s3_server import S3
 from spile_server import SPILE, Server
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+# What spouts run.
+COUNTING = os.path.join(HERE, "spout.py")
+FAR = os.path.join(HERE, "far_spout.py")
 RESTART_SECONDS = 60
 CALL_SECONDS = 60
 # Of a log, in a message.
@@ -117,6 +121,7 @@ class Company:
         here = HUB if hosts else "127.0.0.1"
         # What is undone in the end, newest first.
         self.undo = contextlib.ExitStack()
+        self.undo.callback(self._end_spouts)
         try:
             self.loop = Loop()
             self.undo.callback(self.loop.close)
@@ -159,6 +164,12 @@ class Company:
         if member.is_up:
             member.go_on()
             member.kill()
+
+    def _end_spouts(self) -> None:
+        """Code whose server was killed and not started again."""
+        for pid in [pid for program in [COUNTING, FAR] for pid in processes(program, self.folder)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     @property
     def addresses(self) -> list[str]:

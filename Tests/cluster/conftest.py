@@ -3,15 +3,12 @@
 import os
 import sys
 
-import pytest
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in [HERE, os.path.join(HERE, "../clients"), os.path.join(HERE, "../demo")]:
     sys.path.insert(0, os.path.abspath(folder))
 
-from spile_server import SPILE  # noqa: E402
+from session import TEST_SECONDS, limit, pytest_sessionstart  # noqa: E402, F401
+from settings import SETTINGS  # noqa: E402
 
-
-def pytest_sessionstart(session):
-    if not os.access(SPILE, os.X_OK):
-        pytest.exit(f"there is no program {SPILE}: run `make build`, or set SPILE_BIN", returncode=2)
+# What it waits for after the last fault has limits of its own, of minutes: writers, pipelines, reading all back.
+time_limit = limit(15 * TEST_SECONDS + 3 * int(SETTINGS.pace.seconds))

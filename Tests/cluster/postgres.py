@@ -33,9 +33,9 @@ class Postgres:
         with open(f"{folder}/data/pg_hba.conf", "a", encoding="ascii") as file:
             file.write("host all all 0.0.0.0/0 trust\n")
 
-    def url(self, port: int | None = None, host: str | None = None) -> str:
+    def url(self, port: int | None = None) -> str:
         """The address of the database as `--catalog` takes it, behind a station on another port if one is named."""
-        return f"postgres://{USER}@{host or self.host}:{port or self.port}/{DATABASE}"
+        return f"postgres://{USER}@{self.host}:{port or self.port}/{DATABASE}"
 
     def start(self) -> "Postgres":
         command = [

@@ -23,7 +23,7 @@ from bulk import REPO  # noqa: E402
 from calls import Calls  # noqa: E402
 from company import Company  # noqa: E402
 from cores import Share, cpu_seconds, pin, tree_cpu_seconds  # noqa: E402
-from settings import word  # noqa: E402
+from variables import word  # noqa: E402
 
 SERVERS = [int(number) for number in word("SERVERS", "1,2,3").split(",")]
 STORE = word("STORE", "s3")

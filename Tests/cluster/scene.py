@@ -1,16 +1,14 @@
 """What there is before the writers come: a repo for each role, a spout that counts, a pipeline that copies."""
 
 import json
-import os
 import sys
 
 from pachyderm_sdk.api import pfs
 
 from calls import Calls
-from company import Company
+from company import COUNTING, Company
 from roles import ROLES
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 SPOUT = "count"
 COPY = "copy"
 
@@ -30,7 +28,7 @@ def lay(company: Company) -> None:
     create(company, {
         "pipeline": {"name": SPOUT},
         "spout": {},
-        "transform": {"cmd": [sys.executable, os.path.join(HERE, "spout.py")]},
+        "transform": {"cmd": [sys.executable, COUNTING]},
     })
 
 

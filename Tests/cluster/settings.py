@@ -1,19 +1,9 @@
-"""What a run is told by variables: docs/TESTING.md."""
+"""What a run under fire, or over bad links, is told by variables: docs/TESTING.md."""
 
 import dataclasses
-import os
 
 from faults import Pace
-
-
-def word(name: str, default: str) -> str:
-    return os.environ.get(f"CLUSTER_{name}") or default
-
-
-def span(text: str) -> tuple[float, float]:
-    """Two numbers with a dash between."""
-    low, high = text.split("-")
-    return float(low), float(high)
+from variables import span, word
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +30,7 @@ SETTINGS = Settings(
     patience=float(word("PATIENCE", "120")),
     faults=[name for name in word("FAULTS", "").split(",") if name],
     pace=Pace(
-        seconds=float(word("SECONDS", "45")), hold=span(word("HOLD", "1-3")), calm=span(word("CALM", "1-2")),
+        seconds=float(word("SECONDS", "45")), hold=span("HOLD", "1-3"), calm=span("CALM", "1-2"),
         both=float(word("BOTH", "0.25")),
     ),
     silence=float(word("SILENCE", "15")),

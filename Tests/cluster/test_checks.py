@@ -49,6 +49,12 @@ def test_what_is_true_is_found_to_be_so(company, ledger):
     assert checks.check(company, ledger) == []
 
 
+def test_nothing_to_compare_is_not_well(company, ledger):
+    for few in [[], [entry for entry in ledger if entry.role != "feed"]]:
+        (text,) = checks.check(company, few)
+        assert "nothing to compare" in text
+
+
 NOBODY = "0123456789ab40000000000000000000"
 
 
@@ -89,7 +95,10 @@ def test_later_harm_is_seen(company, ledger):
 
 @pytest.mark.parametrize(
     ("numbers", "words"),
-    [([0, 1, 2], ""), ([0, 2], "line 1 says 2"), ([0, 0, 1], "line 1 says 0"), ([1], "line 0 says 1"), ([], "")],
+    [
+        ([0, 1, 2], ""), ([0, 2], "line 1 says 2"), ([0, 0, 1], "line 1 says 0"), ([1], "line 0 says 1"),
+        ([], "nothing"),
+    ],
 )
 def test_a_spout_that_lost_or_doubled_is_seen(numbers, words):
     assert words in checks.miscounted(numbers) and bool(words) == bool(checks.miscounted(numbers))

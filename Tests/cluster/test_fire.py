@@ -1,6 +1,5 @@
 """Several servers on one catalog and one store, while servers, store and database are disturbed: docs/TESTING.md."""
 
-import os
 import random
 import sys
 
@@ -13,7 +12,6 @@ from crew import Crew, Said
 from faults import FAULTS, Struck, plan, strike
 from keeper import Keeper
 from ledger import Entry, entries
-from processes import processes
 from report import figures, tell, too_silent
 from roles import cast
 from settings import SETTINGS
@@ -29,13 +27,8 @@ def kinds() -> list[str]:
 @pytest.fixture
 def company(tmp_path):
     company = Company(str(tmp_path), SETTINGS.servers, SETTINGS.store)
-    try:
-        yield company
-    finally:
-        company.close()
-        # Code whose server was killed and not started again.
-        for pid in processes(os.path.join(os.path.dirname(os.path.abspath(__file__)), "spout.py"), str(tmp_path)):
-            os.kill(pid, 9)
+    yield company
+    company.close()
 
 
 def test_nothing_acknowledged_is_lost(company, tmp_path):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 
 import pytest
@@ -13,27 +12,9 @@ for folder in [HERE, os.path.join(HERE, "../clients"), os.path.join(HERE, "../de
 
 from containers import PYTHON, missing  # noqa: E402
 from rig import LAUNCHERS, ROUNDS, Rig  # noqa: E402
-from spile_server import SPILE  # noqa: E402
+from session import TEST_SECONDS, limit, pytest_sessionstart  # noqa: E402, F401
 
-
-def pytest_sessionstart(session):
-    if not os.access(SPILE, os.X_OK):
-        pytest.exit(f"there is no program {SPILE}: run `make build`, or set SPILE_BIN", returncode=2)
-
-
-@pytest.fixture(autouse=True)
-def time_limit():
-    """Ends a test that hangs, with the place where it hung."""
-    seconds = int(os.environ.get("TEST_SECONDS", "90")) + 15 * ROUNDS
-
-    def on_alarm(*_):
-        raise TimeoutError(f"not done within {seconds} seconds")
-
-    previous = signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(seconds)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
+time_limit = limit(TEST_SECONDS + 15 * ROUNDS)
 
 
 @pytest.fixture(params=LAUNCHERS)

@@ -13,7 +13,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "clients")]
 
 from cluster import Cluster  # noqa: E402
 from containers import BUSYBOX, missing, podman  # noqa: E402
+from session import TEST_SECONDS, limit, pytest_sessionstart  # noqa: E402, F401
 from spile_server import ROOT, SPILE, Server  # noqa: E402
+
+# Pods come and go in seconds where processes take milliseconds.
+time_limit = limit(3 * TEST_SECONDS)
 
 SERVER_IMAGE = "localhost/spile-tests/server:latest"
 

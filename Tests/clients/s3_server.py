@@ -1,4 +1,4 @@
-"""The S3 server of Scripts/s3-server.py as a process of the tests. It ends with them."""
+"""The S3 server of Scripts/s3-server.py as a process of the tests. It ends with them. Standard library only."""
 
 import json
 import os
@@ -28,9 +28,9 @@ class S3:
         self.host = host
         self.port = urllib.parse.urlsplit(self.access["endpoint"]).port
 
-    def url(self, prefix: str) -> str:
-        """The address of the store as `--store` takes it."""
-        return f"s3://{self.access['bucket']}/{prefix}"
+    def url(self, key: str) -> str:
+        """The address of an object, or of the store behind a prefix as `--store` takes it."""
+        return f"s3://{self.access['bucket']}/{key}"
 
     def environment(self, port: int | None = None) -> dict[str, str]:
         """What a server needs besides the address, behind a station on another port if one is named."""
