@@ -127,15 +127,20 @@ let package = Package(
             path: "Benchmarks/Bench"
         ),
 
+        // What tests of several rooms share beside Simulation: it starts programs and reads the clock.
+        .target(name: "TestHelpers", dependencies: ["Core"], path: "Tests/Helpers"),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Simulation", "Core", "Backends"]),
         .testTarget(name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
-        .testTarget(name: "PipelinesTests", dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends"]),
+        .testTarget(
+            name: "PipelinesTests",
+            dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends", "TestHelpers"]
+        ),
         .testTarget(
             name: "BackendsTests",
             dependencies: [
-                "Backends", "CSpawn", "Server", "Simulation", "Versioning", "Storage", "Core",
+                "Backends", "CSpawn", "Server", "Simulation", "Versioning", "Storage", "Core", "TestHelpers",
                 // The S3 store of the tests checks signatures itself.
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

@@ -87,9 +87,12 @@ package struct LauncherOptions: Sendable {
         .failedPrecondition, "this server runs no code in Kubernetes",
         remedy: "start it with --launcher kubernetes, or with --kubeconfig for pipelines that ask for it")
 
+    /// What leads to this machine alone.
+    private static let loopback = ["127.0.0.1", "localhost", "::1"]
+
     /// Pods run on other machines.
     private func checkReach(_ host: String) throws(SpileError) {
-        if !["127.0.0.1", "localhost", "::1"].contains(host) { return }
+        if !Self.loopback.contains(host) { return }
         throw SpileError(
             .failedPrecondition, "pods cannot reach the server at \(host)",
             remedy: "listen on an address that a Service leads to: --listen 0.0.0.0:30650; with TLS, also "
@@ -98,7 +101,7 @@ package struct LauncherOptions: Sendable {
 
     /// In a network of its own a container reaches the server by the address that the server listens on, or not at all.
     private func checkNetwork(_ host: String) throws(SpileError) {
-        if containerNetwork == "host" || !["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"].contains(host) { return }
+        if containerNetwork == "host" || !(Self.loopback + ["0.0.0.0", "::"]).contains(host) { return }
         throw SpileError(
             .failedPrecondition, "containers in the network \(containerNetwork) cannot reach the server at \(host)",
             remedy: "let --listen name an address of this machine in that network, such as its gateway; with TLS, use "

@@ -141,10 +141,3 @@ struct KubernetesScene {
             monotonic: { clock.now().seconds(since: Instant(seconds: 1_700_000_000)) })
     }
 }
-
-extension Result where Failure == any Error {
-    /// The outcome of something that may wait.
-    fileprivate init(_ body: () async throws -> Success) async {
-        do { self = .success(try await body()) } catch { self = .failure(error) }
-    }
-}

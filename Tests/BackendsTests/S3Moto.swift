@@ -3,6 +3,7 @@ import Core
 import Foundation
 import NIOCore
 import Simulation
+import TestHelpers
 import Testing
 
 /// The S3 server of `Scripts/s3-server.py`: one process for all tests, which ends with this one.
@@ -15,39 +16,23 @@ final class S3Moto: Sendable {
         var secretKey: String
     }
 
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    private static let python = root.appendingPathComponent(".venv-s3/bin/python")
+    private static let environment = ".venv-s3"
 
-    static let isInstalled = FileManager.default.isExecutableFile(atPath: python.path)
+    static let isInstalled = PythonHelper.isInstalled(environment)
 
     private static let running = Result { try S3Moto() }
 
     /// Starts it when first asked for.
     static func shared() throws -> S3Moto { try running.get() }
 
-    /// The server reads it to its end, which comes when this process ends.
-    private let input: Pipe
-    private let process: Process
+    private let helper: PythonHelper
     private let access: Access
 
     private init() throws {
-        let process = Process()
-        process.executableURL = Self.python
-        process.arguments = [Self.root.appendingPathComponent("Scripts/s3-server.py").path]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        var line = Data()
-        while line.last != UInt8(ascii: "\n"), let piece = try output.fileHandleForReading.read(upToCount: 1) {
-            line += piece
-        }
+        helper = try PythonHelper(Self.environment, "Scripts/s3-server.py")
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        access = try decoder.decode(Access.self, from: line)
-        self.input = input
-        self.process = process
+        access = try decoder.decode(Access.self, from: helper.line)
     }
 
     func client(secret: String? = nil) throws -> S3Client {
@@ -69,10 +54,6 @@ final class S3Moto: Sendable {
                 "AWS_ACCESS_KEY_ID": access.accessKey, "AWS_SECRET_ACCESS_KEY": access.secretKey,
                 "AWS_REGION": access.region, "AWS_ENDPOINT_URL": access.endpoint,
             ], options: options, clock: WallClock(), randomness: SeededRandomness(seed: 11))
-    }
-
-    private struct WallClock: Clock {
-        func now() -> Instant { Instant(seconds: Int64(Date().timeIntervalSince1970)) }
     }
 
     /// A store of its own in the bucket, on a machine of that number.

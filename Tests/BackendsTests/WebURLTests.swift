@@ -1,8 +1,9 @@
-import Backends
 import Core
 import Foundation
 import Synchronization
 import Testing
+
+@testable import Backends
 
 /// A web server of one answer: what it says to each request is fixed. The requests it got are guarded by a mutex.
 private final class CannedServer: Sendable {
@@ -132,12 +133,5 @@ private final class CannedServer: Sendable {
         let noTLS = try await failure("https://127.0.0.1:\(plain.port)/")
         #expect(noTLS.code == .failedPrecondition, "\(noTLS)")
         #expect(noTLS.remedy.contains("SSL_CERT_FILE"))
-    }
-}
-
-extension Result where Failure == any Error {
-    /// The outcome of something that may wait.
-    fileprivate init(_ body: () async throws -> Success) async {
-        do { self = .success(try await body()) } catch { self = .failure(error) }
     }
 }

@@ -2,8 +2,8 @@ import Backends
 import Core
 import Foundation
 import Logging
-import Simulation
 import Synchronization
+import TestHelpers
 
 /// The cluster of `Tests/kubernetes/cluster.py`: one process for all tests, which ends with this one. Each folder has a
 /// namespace of its own in it; the volume that pods share is `/tmp`.
@@ -13,42 +13,23 @@ final class KubernetesCluster: Sendable {
         var token: String
     }
 
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    private static let python = root.appendingPathComponent(".venv-kubernetes/bin/python")
+    private static let environment = ".venv-kubernetes"
 
-    static let isInstalled = FileManager.default.isExecutableFile(atPath: python.path)
+    static let isInstalled = PythonHelper.isInstalled(environment)
 
     private static let running = Result { try KubernetesCluster() }
 
     /// Starts it when first asked for.
     static func shared() throws -> KubernetesCluster { try running.get() }
 
-    /// The cluster reads it to its end, which comes when this process ends.
-    private let input: Pipe
-    private let process: Process
+    private let helper: PythonHelper
     private let access: Access
     /// By folder. None is closed: this process ends with them.
     private let clients = Mutex<[String: KubernetesClient]>([:])
 
     private init() throws {
-        let process = Process()
-        process.executableURL = Self.python
-        let program = Self.root.appendingPathComponent("Tests/kubernetes/cluster.py").path
-        process.arguments = [program, "--claim", "tmp=/tmp"]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        var line = Data()
-        while line.last != UInt8(ascii: "\n"), let piece = try output.fileHandleForReading.read(upToCount: 1),
-            !piece.isEmpty
-        {
-            line += piece
-        }
-        access = try JSONDecoder().decode(Access.self, from: line)
-        self.input = input
-        self.process = process
+        helper = try PythonHelper(Self.environment, "Tests/kubernetes/cluster.py", ["--claim", "tmp=/tmp"])
+        access = try JSONDecoder().decode(Access.self, from: helper.line)
     }
 
     private func client(of folder: String) throws -> KubernetesClient {
@@ -79,10 +60,6 @@ final class KubernetesCluster: Sendable {
             names += try await client.list(kind).items.map { "\(plural) \($0["metadata"]?["name"]?.string ?? "")" }
         }
         return names
-    }
-
-    private struct WallClock: Clock {
-        func now() -> Instant { Instant(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9)) }
     }
 
     private struct Chance: Randomness {

@@ -125,7 +125,7 @@ package struct KubernetesLeader: Sendable {
 
 extension Result where Failure == any Error {
     /// The outcome of something that may wait.
-    fileprivate init(_ body: () async throws -> Success) async {
+    init(_ body: () async throws -> Success) async {
         do { self = .success(try await body()) } catch { self = .failure(error) }
     }
 }
