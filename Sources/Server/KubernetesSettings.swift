@@ -80,7 +80,6 @@ package struct KubernetesSettings: Sendable {
                 .failedPrecondition, "the kubeconfig \(file.path) cannot be read: \(error.localizedDescription)",
                 remedy: "give one file with --kubeconfig, or run the server in the cluster")
         }
-        return try .kubeconfig(
-            text, folder: file.deletingLastPathComponent().path, readYAML: { try SpecDocument.plainYAML($0) })
+        return try .kubeconfig(text, folder: file.deletingLastPathComponent().path)
     }
 }

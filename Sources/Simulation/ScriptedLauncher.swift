@@ -64,7 +64,8 @@ package final class ScriptedLauncher: Launcher {
         await body()
         state.withLock { state in
             state.forgetting.remove(pipeline)
-            if state.runs.contains(where: { $0.value.exit == nil && $0.value.order.pipeline == pipeline }) {
+            let runs = state.runs.values.filter { $0.order.pipeline == pipeline && $0.order.run.isEmpty }
+            if runs.contains(where: { $0.exit == nil }) {
                 state.breaches.append("\(pipeline) was forgotten while it ran")
             }
             state.forgotten.append(pipeline)
@@ -110,7 +111,8 @@ package final class ScriptedLauncher: Launcher {
         let handle = LaunchHandle("\(order.pipeline)#\(order.number)")
         let code = try state.withLock { state in
             if !state.areLeftoversEnded { state.breaches.append("\(handle) was started before leftovers were ended") }
-            if state.forgetting.contains(order.pipeline) {
+            // A transform's may be about: it has taken the place of what is forgotten.
+            if order.run.isEmpty, state.forgetting.contains(order.pipeline) {
                 state.breaches.append("\(handle) was started while its pipeline was forgotten")
             }
             if !state.refusals.isEmpty { throw state.refusals.removeFirst() }

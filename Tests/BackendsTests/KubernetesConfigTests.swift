@@ -106,19 +106,12 @@ import Testing
             (kubeconfig("", cluster: #""server": "c:6443""#), "is not the URL"),
             (kubeconfig("", cluster: #""server": "https://c", "proxy-url": "http://p""#), "proxy-url"),
             ("{", "line 1"),
-            ("a: 1", "it is YAML"),
+            ("a: 1", "current-context"),
+            ("", "line 1"),
         ] {
             let error = try #require(throws: SpileError.self) { try KubernetesConfig.kubeconfig(text, folder: "/") }
             #expect(error.message.contains(wanted), "\(error)")
         }
-    }
-
-    @Test func `YAML is read by whoever can`() throws {
-        let config = try KubernetesConfig.kubeconfig("a: 1", folder: "/") { text in
-            #expect(text == "a: 1")
-            return try SpecDocument.plainJSON(kubeconfig(""))
-        }
-        #expect(config.server == "https://c:6443")
     }
 
     @Test func `a kubeconfig as kubectl writes it is read`() throws {
@@ -143,14 +136,11 @@ import Testing
               user:
                 token: t
             """
-        let config = try KubernetesConfig.kubeconfig(
-            text, folder: "/", readYAML: { try SpecDocument.plainYAML($0) })
+        let config = try KubernetesConfig.kubeconfig(text, folder: "/")
         #expect(config.server == "https://c:6443" && config.namespace == "n")
         #expect(config.authorities == Array("PEM".utf8))
         for (wrong, line) in [("a: &x 1\nb: *x\n", "line 1"), ("a: 1\n---\nb: 2\n", "line 1"), ("a: [", "line")] {
-            let error = try #require(throws: SpileError.self) {
-                try KubernetesConfig.kubeconfig(wrong, folder: "/", readYAML: { try SpecDocument.plainYAML($0) })
-            }
+            let error = try #require(throws: SpileError.self) { try KubernetesConfig.kubeconfig(wrong, folder: "/") }
             #expect(error.message.contains(line), "\(error)")
         }
     }

@@ -137,8 +137,14 @@ extension KubernetesFake {
 
     // MARK: Writing
 
+    /// Also beside one of its name where it does not take its place: ports come before names.
+    private func check(_ kind: String, _ object: JSONValue, _ state: State, replacing name: String? = nil) throws {
+        let others = (state.objects[kind] ?? [:]).values.filter { $0.name != name }
+        try KubernetesFakeSchema.check(kind, object, beside: others)
+    }
+
     private func create(_ request: Request, _ state: inout State) throws -> Answer {
-        try KubernetesFakeSchema.check(request.kind, request.body)
+        try check(request.kind, request.body, state)
         let name = request.body.name
         if state.objects[request.kind]?[name] != nil {
             throw KubernetesFakeFault(409, "AlreadyExists", "\(request.kind) \"\(name)\" already exists")
@@ -166,7 +172,7 @@ extension KubernetesFake {
     }
 
     private func update(_ request: Request, _ state: inout State) throws -> Answer {
-        try KubernetesFakeSchema.check(request.kind, request.body)
+        try check(request.kind, request.body, state, replacing: request.name)
         guard let old = state.objects[request.kind]?[request.name] else { return Self.missing(request) }
         guard request.body.name == request.name, request.body.version == old.version else {
             throw KubernetesFakeFault(
@@ -183,7 +189,7 @@ extension KubernetesFake {
             throw KubernetesFakeFault(409, "Conflict", "the object has been modified")
         }
         let new = old.merged(with: request.body)
-        try KubernetesFakeSchema.check(request.kind, new)
+        try check(request.kind, new, state, replacing: request.name)
         if old["immutable"]?.bool == true, old["data"] != new["data"] {
             throw KubernetesFakeFault(422, "Invalid", "data: Forbidden: field is immutable when `immutable` is set")
         }

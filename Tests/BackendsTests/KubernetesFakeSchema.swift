@@ -20,8 +20,8 @@ enum KubernetesFakeSchema {
         "pods": "Pod", "secrets": "Secret", "services": "Service", "events": "Event", "leases": "Lease",
     ]
 
-    /// Throws 400 for what is unknown, 422 for what cannot be.
-    static func check(_ kind: String, _ object: JSONValue) throws {
+    /// Throws 400 for what is unknown, 422 for what cannot be beside the `others` of its kind.
+    static func check(_ kind: String, _ object: JSONValue, beside others: [JSONValue]) throws {
         guard object["apiVersion"]?.string == groups[kind], object["kind"]?.string == kinds[kind],
             let shape = shapes[kind]
         else { throw KubernetesFakeFault(400, "BadRequest", "no kind is registered for what was sent to \(kind)") }
@@ -30,7 +30,7 @@ enum KubernetesFakeSchema {
         try check(object, .object(common), "")
         try checkNames(kind, object)
         if kind == "pods" { try checkPod(object) }
-        if kind == "services" { try checkService(object) }
+        if kind == "services" { try checkService(object, others) }
         if kind == "secrets" {
             for entry in object["data"]?.members ?? [] where Data(base64Encoded: entry.value.string ?? "") == nil {
                 throw KubernetesFakeFault(400, "BadRequest", "data.\(entry.name): illegal base64 data")
@@ -90,11 +90,16 @@ enum KubernetesFakeSchema {
         }
     }
 
-    private static func checkService(_ service: JSONValue) throws {
-        for port in service.at(path: "spec/ports")?.elements ?? [] {
+    private static func checkService(_ service: JSONValue, _ others: [JSONValue]) throws {
+        func ports(_ service: JSONValue) -> [JSONValue] { service.at(path: "spec/ports")?.elements ?? [] }
+        let taken = others.flatMap(ports).compactMap { $0["nodePort"]?.integer }
+        for port in ports(service) {
             guard (1...65535).contains(port["port"]?.integer ?? 0) else { throw invalid("spec.ports[0].port: Invalid") }
             if let node = port["nodePort"]?.integer, !(30000...32767).contains(node) {
                 throw invalid("spec.ports[0].nodePort: Invalid value: \(node): provided port is not in the valid range")
+            }
+            if let node = port["nodePort"]?.integer, taken.contains(node) {
+                throw invalid("spec.ports[0].nodePort: Invalid value: \(node): provided port is already allocated")
             }
         }
     }

@@ -146,10 +146,12 @@ struct KubernetesLaunch {
             #expect(await launch.nextEnd() == 10)
             #expect(await launch.launcher.isAlive(handle))
             launch.fake.print(pod, "drained")
+            // A log goes with its pod: it has to be read by then.
+            #expect(await launch.output.next().line == "drained")
             launch.fake.finish(pod, code: 3)
             await stop.value
             #expect(try await launch.launcher.wait(handle) == .exited(code: 3))
-            #expect(launch.output.untaken.map(\.line) == ["drained"])
+            #expect(launch.output.untaken.isEmpty)
         }
     }
 
@@ -228,9 +230,6 @@ struct KubernetesLaunch {
             let error = try await launch.refused { pod in
                 launch.fake.cannotSchedule(pod, "0/3 nodes are available: 3 Insufficient cpu.")
                 _ = await launch.scene.clock.sleeps.next { $0 == 60 }
-                // It has to be known by then.
-                _ = await launch.fake.requests.next { $0.verb == "watch" }
-                while launch.fake.watches == 0 { await Task.yield() }
                 launch.scene.clock.advance(by: 60)
             }
             #expect(error.message.contains("Unschedulable: 0/3 nodes are available"), "\(error)")
@@ -387,9 +386,11 @@ struct KubernetesLaunch {
             try await run(launch) { serving(&$0) }
             let first = try #require(launch.fake.object("services", "default-p-user"))
             #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "10.0.0.7")
-            try await run(launch) {
-                $0.epoch = 2
-                serving(&$0, outside: 30001)
+            for (epoch, outside) in [(2, 31803), (3, 30001)] {
+                try await run(launch) {
+                    $0.epoch = Int64(epoch)
+                    serving(&$0, outside: outside)
+                }
             }
             let second = try #require(launch.fake.object("services", "default-p-user"))
             #expect(second.uid == first.uid)
@@ -398,15 +399,21 @@ struct KubernetesLaunch {
         }
     }
 
-    @Test func `the Service of an older version goes when the newer one starts`() async throws {
-        let spec = try PipelineSpec(
-            canonical: #"{"spout":{"service":{"internalPort":8000,"externalPort":31803,"type":"ClusterIP"}}}"#)
+    private func version(_ number: Int64, type: String) throws -> LaunchVersion {
+        let service = #"{"internalPort":8000,"externalPort":31803,"type":"\#(type)"}"#
+        return LaunchVersion(
+            number: number, specCommit: CommitID(randomHigh: 0, randomLow: 1),
+            spec: try PipelineSpec(canonical: #"{"spout":{"service":\#(service)}}"#))
+    }
+
+    @Test(arguments: ["ClusterIP", "NodePort"])
+    func `the Service of an older version goes when the newer one starts`(type: String) async throws {
         try await KubernetesLaunch.with { launch in
             for number: Int64 in [1, 2, 3] {
+                let version = try version(number, type: type)
                 try await run(launch) {
                     $0.epoch = number
-                    $0.version = LaunchVersion(
-                        number: number, specCommit: CommitID(randomHigh: 0, randomLow: 1), spec: spec)
+                    $0.version = version
                     if number < 3 { serving(&$0) }
                 }
                 // The third one serves nothing any more.
@@ -416,11 +423,16 @@ struct KubernetesLaunch {
     }
 
     @Test func `a load balancer's address is its own`() async throws {
-        try await KubernetesLaunch.with(options: { $0.serviceType = "LoadBalancer" }) { launch in
-            try await run(launch) { serving(&$0) }
+        let version = try version(1, type: "LoadBalancer")
+        try await KubernetesLaunch.with { launch in
+            try await run(launch) {
+                $0.version = version
+                serving(&$0)
+            }
             #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "")
             launch.fake.change(
-                "services", "default-p-user", ["status": ["loadBalancer": ["ingress": [["hostname": "lb.example"]]]]])
+                "services", "default-p-v1-user",
+                ["status": ["loadBalancer": ["ingress": [["hostname": "lb.example"]]]]])
             #expect(try await launch.launcher.serviceAddress(of: PipelineKey(name: "p"), on: nil) == "lb.example")
         }
     }
@@ -448,6 +460,48 @@ struct KubernetesLaunch {
                     }
                 })
             #expect(error.message.contains("of pipeline default/a_b already"), "\(error)")
+        }
+    }
+
+    @Test func `a start that another pipeline's Secret refuses leaves that one alone`() async throws {
+        try await KubernetesLaunch.with { launch in
+            let secret = "spout-pachctl-secret-default-a-b"
+            let (handle, pod) = try await launch.start { $0.pipeline = PipelineKey(name: "a_b") }
+            let uid = try #require(launch.fake.object("secrets", secret)?.uid)
+            let order = launch.order { $0.pipeline = PipelineKey(name: "a-b") }
+            let error = try #require(
+                await #expect(throws: SpileError.self) { try await launch.launcher.start(order) })
+            #expect(error.message.contains("of pipeline default/a_b already"), "\(error)")
+            #expect(launch.fake.object("secrets", secret)?.uid == uid)
+            #expect(launch.fake.names("pods") == [pod])
+            launch.fake.end(pod, code: 0)
+            _ = try await launch.launcher.wait(handle)
+        }
+    }
+
+    @Test func `what a run is given before its pod is there is not taken for a leftover`() async throws {
+        try await KubernetesLaunch.with { launch in
+            launch.fake.playNode(runs: true, ends: true)
+            let (answer, pending) = AsyncStream<KubernetesFake.Item>.makeStream()
+            launch.fake.fail(.init(of: "create pods", answer: .stream(answer)))
+            let mount = LaunchMount(secret: "s", path: "/v", files: [(name: "f", bytes: [1])])
+            let order = launch.order {
+                $0.run = "1"
+                $0.secretFiles = [mount]
+            }
+            let start = Task { try await launch.launcher.start(order) }
+            _ = await launch.fake.requests.next { $0.verb == "create" && $0.kind == "pods" }
+            let secrets = launch.fake.names("secrets")
+            #expect(secrets.count == 2)
+            try await launch.launcher.forget(PipelineKey(name: "p"))
+            #expect(launch.fake.names("secrets") == secrets)
+            pending.yield(.cut)
+            pending.finish()
+            let handle = try await start.value
+            // Nor is what it has.
+            try await launch.launcher.forget(PipelineKey(name: "p"))
+            #expect(launch.fake.names("secrets") == secrets)
+            await launch.launcher.stop(handle, grace: 1)
         }
     }
 

@@ -59,6 +59,11 @@ import Testing
     }
 }
 
+extension KubernetesRunPhase {
+    /// Seen right at the beginning.
+    fileprivate mutating func saw(_ pod: KubernetesPodState) -> [Action] { saw(pod, at: 0) }
+}
+
 /// What a pod's state means.
 @Suite struct KubernetesPodStateTests {
     private func pod(_ container: JSONValue?, phase: String = "Pending", _ more: JSONValue = [:]) -> KubernetesPodState
@@ -133,6 +138,13 @@ import Testing
         #expect(phase.timePassed(to: 119) == [])
         #expect(
             phase.timePassed(to: 120) == [.refuse(.init(reason: "Unschedulable", message: "0/3 nodes are available"))])
+        // It may have fitted one before, or not have been heard of.
+        var late = self.phase()
+        _ = late.saw(pod(["waiting": ["reason": "ContainerCreating"]]), at: 1)
+        #expect(late.timePassed(to: 120) == [] && late.saw(pod(nil), at: 121) == [])
+        #expect(
+            late.saw(state, at: 121) == [.refuse(.init(reason: "Unschedulable", message: "0/3 nodes are available"))])
+        #expect(late.isOver)
     }
 
     @Test func `a start takes its time and not more`() {

@@ -139,6 +139,30 @@ private struct Scene: Sendable {
         }
     }
 
+    @Test func whatStaysOfASpoutThatBecomesATransformIsRemoved() async throws {
+        let scene = Scene()
+        scene.ledger.put(scene.pipeline())
+        var other = scene.pipeline()
+        other.key = PipelineKey(name: "a-transform-since-no-server-ran")
+        other.kind = .transform
+        scene.ledger.put(other)
+        scene.launcher.leave(scene.key)
+        scene.launcher.leave(other.key)
+        let isForgotten = other.key
+        try await scene.run { scene in
+            _ = await scene.launcher.starts.next()
+            #expect(await scene.launcher.forgets.next() == isForgotten)
+            var transform = scene.pipeline()
+            transform.kind = .transform
+            scene.change(transform)
+            #expect(await scene.launcher.forgets.next() == scene.key)
+            // A spout again: it starts anew.
+            scene.change(scene.pipeline())
+            _ = await scene.launcher.starts.next()
+            #expect(scene.launcher.forgotten == [isForgotten, scene.key])
+        }
+    }
+
     @Test func aSpoutThatExitsIsLaunchedAgainWithANewEpochAndToken() async throws {
         let scene = Scene()
         scene.ledger.put(scene.pipeline())

@@ -170,6 +170,7 @@ class Pod:
         self.log = Log()
         self.is_wanted = True
         self.has_container = False
+        self.events = None
         self.mounts = {}
         self.lock = threading.Lock()
         self.is_gone = threading.Event()
@@ -235,14 +236,21 @@ class Pod:
             podman("create", "--name", self.name, "--init", *self.options(user, command[0]), user["image"],
                    *command[1:])
             self.has_container = True
+        # From before the start on: it is told of that even where it begins to listen later.
+        self.events = subprocess.Popen(
+            ["podman", "events", "--since", f"{time.time():.6f}", "--filter", f"container={self.name}", "--filter",
+             "event=start", "--format", "{{.Status}}"], stdout=subprocess.PIPE)
         process = subprocess.Popen(
             ["podman", "start", "--attach", self.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
-        threading.Thread(target=self.tell_running, daemon=True).start()
+        begun = threading.Thread(target=self.tell_running, daemon=True)
+        begun.start()
         errors = threading.Thread(target=self.keep, args=(process.stderr,))
         errors.start()
         self.keep(process.stdout)
         errors.join()
         process.wait()
+        self.events.kill()
+        begun.join()
         self.log.end()
         self.tell_end()
 
@@ -256,14 +264,15 @@ class Pod:
             self.log.add([rest])
 
     def tell_running(self):
-        while not self.log.is_over:
-            state = podman("inspect", "--format", "{{.State.Status}}", self.name, check=False).stdout.strip()
-            if state == "running":
-                return self.say_user("Running", running={"startedAt": now()})
-            if state not in ("created", "initialized"):
-                return None
-            time.sleep(0.02)
-        return None
+        with self.events.stdout as events:
+            # The event is of the container's first process, which ends at once where there is no such program.
+            if events.readline() and self.state() == "running":
+                self.say_user("Running", running={"startedAt": now()})
+        self.events.kill()
+        self.events.wait()
+
+    def state(self):
+        return podman("inspect", "--format", "{{.State.Status}}", self.name, check=False).stdout.strip()
 
     def tell_end(self):
         state = json.loads(podman("inspect", "--format", "{{json .State}}", self.name).stdout)
@@ -296,6 +305,8 @@ class Pod:
 
     def clean(self):
         self.is_gone.set()
+        if self.events is not None:
+            self.events.kill()
         if self.has_container:
             podman("rm", "--force", "--ignore", "--time", "0", self.name, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -536,16 +547,25 @@ class Cluster:
             number += len(news)
             yield b"".join(line for line in news if line[:19] >= since)
 
-    def check(self, kind, thing):
+    def check(self, kind, thing, old=None):
         wanted = KINDS[kind]
         if (thing.get("apiVersion"), thing.get("kind")) != wanted:
             raise Refusal(400, "BadRequest", f"no kind is registered for what was sent to {kind}")
         kubernetes_validate.validate(thing, SCHEMA, strict=True)
-        for port in thing.get("spec", {}).get("ports", []) if kind == "services" else []:
-            node = port.get("nodePort")
-            if node is not None and not 30000 <= node <= 32767:
+        if kind == "services":
+            self.check_ports(thing, old)
+
+    def check_ports(self, service, old):
+        """Also beside one of its name, where it does not take its place: ports come before names."""
+        taken = {port.get("nodePort") for key, thing in self.store.objects.items() if key[1] == "services"
+                 and thing is not old for port in thing.get("spec", {}).get("ports", [])}
+        for node in filter(None, (port.get("nodePort") for port in service.get("spec", {}).get("ports", []))):
+            if not 30000 <= node <= 32767:
                 raise Refusal(422, "Invalid", f"spec.ports[0].nodePort: Invalid value: {node}: provided port is not "
                               "in the valid range. The range of valid ports is 30000-32767")
+            if node in taken:
+                raise Refusal(422, "Invalid", f"spec.ports[0].nodePort: Invalid value: {node}: provided port is "
+                              "already allocated")
 
     def create(self, namespace, kind, thing):
         self.check(kind, thing)
@@ -563,8 +583,8 @@ class Cluster:
         return thing
 
     def update(self, key, thing):
-        self.check(key[1], thing)
         old = self.store.find(key)
+        self.check(key[1], thing, old)
         if thing["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
             raise Refusal(409, "Conflict", "the object has been modified; please apply your changes to the latest")
         return self.store.put(key, thing, "MODIFIED")
@@ -572,7 +592,7 @@ class Cluster:
     def patch(self, key, patch):
         old = self.store.find(key)
         thing = merged(old, patch)
-        self.check(key[1], {name: value for name, value in thing.items() if name != "status"})
+        self.check(key[1], {name: value for name, value in thing.items() if name != "status"}, old)
         if old.get("immutable") and thing.get("data") != old.get("data"):
             raise Refusal(422, "Invalid", "data: Forbidden: field is immutable when `immutable` is set")
         return self.store.put(key, thing, "MODIFIED")

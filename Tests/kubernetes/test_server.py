@@ -82,17 +82,25 @@ def test_code_that_uses_more_memory_than_it_may_is_said_to_have(cluster, serve):
 
 def test_a_new_version_takes_the_place_of_the_old_one_and_a_stopped_one_has_no_pod(cluster, serve):
     _, pachctl = serve()
-    pachctl.create(**spout("tap", "trap 'echo drained; exit 0' TERM; echo old; " + STAYS))
+    more = {"spout": {"service": {"internal_port": 8000, "external_port": 31803, "type": "NodePort"}}}
+    pachctl.create(**spout("tap", "trap 'echo drained; exit 0' TERM; echo old; " + STAYS, **more))
     wait_for(lambda: "old" in pachctl.run("logs", "--pipeline", "tap"))
-    pachctl.run("update", "pipeline", "-f", "-", given=json.dumps(spout("tap", "echo new; " + STAYS)))
+    pachctl.run("update", "pipeline", "-f", "-", given=json.dumps(spout("tap", "echo new; " + STAYS, **more)))
     wait_for(lambda: "new" in pachctl.run("logs", "--pipeline", "tap"))
     assert "drained" in pachctl.run("logs", "--pipeline", "tap")
     (pod,) = pods(cluster, "tap")
     assert pod["metadata"]["labels"]["pipelineVersion"] == "2"
+    assert list(cluster.things("services", "n")) == ["default-tap-v2-user"]
     pachctl.run("stop", "pipeline", "tap")
     wait_for(lambda: not cluster.things("pods", "n"))
     pachctl.run("start", "pipeline", "tap")
     wait_for(lambda: pods(cluster, "tap"))
+    pachctl.run("create", "repo", "data")
+    pachctl.run("update", "pipeline", "-f", "-", given=json.dumps({
+        "pipeline": {"name": "tap"}, "transform": {"image": BUSYBOX, "cmd": ["true"]},
+        "input": {"pfs": {"repo": "data", "glob": "/*"}}}))
+    for kind in ("pods", "services", "secrets"):
+        wait_for(lambda kind=kind: not cluster.things(kind, "n"))
 
 
 def test_a_server_that_was_killed_finds_its_pods_and_forgets_what_it_does_not_know(cluster, serve):

@@ -95,26 +95,20 @@ struct Kubeconfig {
 extension KubernetesConfig {
     /// Reads a kubeconfig: the cluster and the user of its current context. `folder` is where its relative paths begin.
     ///
-    /// Its text is JSON, or what `readYAML` reads. No error quotes a credential. Throws `failedPrecondition`; users
-    /// whose credential a program brings (`exec`, `auth-provider`) are refused with words that say what to do instead.
-    package static func kubeconfig(
-        _ text: String, folder: String, readYAML: ((String) throws -> JSONValue)? = nil
-    ) throws(SpileError) -> KubernetesConfig {
-        try Kubeconfig(root: try document(text, readYAML), folder: folder).config()
+    /// Its text is JSON or YAML. No error quotes a credential. Throws `failedPrecondition`; users whose credential a
+    /// program brings (`exec`, `auth-provider`) are refused with words that say what to do instead.
+    package static func kubeconfig(_ text: String, folder: String) throws(SpileError) -> KubernetesConfig {
+        try Kubeconfig(root: try document(text), folder: folder).config()
     }
 
-    private static func document(
-        _ text: String, _ readYAML: ((String) throws -> JSONValue)?
-    ) throws(SpileError) -> JSONValue {
-        let inJSON = "give it as JSON: kubectl config view --raw --flatten -o json"
-        do {
-            if text.first(where: { !$0.isWhitespace }) == "{" { return try SpecDocument.plainJSON(text) }
-            if let readYAML { return try readYAML(text) }
-        } catch let error as SpecSyntaxError {
-            throw Kubeconfig.fault("line \(error.line) cannot be read", inJSON)
+    private static func document(_ text: String) throws(SpileError) -> JSONValue {
+        let isJSON = text.first { !$0.isWhitespace } == "{"
+        do throws(SpecSyntaxError) {
+            return isJSON ? try SpecDocument.plainJSON(text) : try SpecDocument.plainYAML(text)
         } catch {
-            throw Kubeconfig.fault("it cannot be read", inJSON)
+            throw Kubeconfig.fault(
+                "line \(error.line) cannot be read",
+                "give it as JSON: kubectl config view --raw --flatten -o json")
         }
-        throw Kubeconfig.fault("it is YAML, and this server reads none here", inJSON)
     }
 }

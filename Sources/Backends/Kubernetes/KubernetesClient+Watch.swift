@@ -17,25 +17,24 @@ extension KubernetesClient {
     /// Seconds after which the server ends a watch, plus up to a quarter of it.
     private static let watchSeconds = 240.0
 
-    /// Tells `hear` of the objects that bear `labels` and have `fields`, and of each of their changes, until it returns
-    /// false. Versions that come fast may be passed over, the last one never is.
+    /// Tells `hear` of the objects that have `fields`, and of each of their changes, until it returns false. Versions
+    /// that come fast may be passed over, the last one never is.
     ///
     /// Throws `CancellationError` where its task is cancelled. One change waits for the other, and what waits stays
     /// with the server.
     package func follow(
-        _ kind: KubernetesKind, labels: String = "", fields: String = "",
-        _ hear: (KubernetesChange) async -> Bool
+        _ kind: KubernetesKind, fields: String = "", _ hear: (KubernetesChange) async -> Bool
     ) async throws {
         var following = KubernetesFollowing()
         while true {
             do {
                 switch following.step {
                 case .list:
-                    let list = try await list(kind, labels: labels, fields: fields)
+                    let list = try await list(kind, fields: fields)
                     following.listed(at: list.resourceVersion)
                     if await !hear(.listed(list.items)) { return }
                 case .watch(let version):
-                    let call = watchCall(kind, Self.selectors(labels, fields), from: version)
+                    let call = watchCall(kind, Self.selectors("", fields), from: version)
                     if try await !watch(call, &following, hear) { return }
                 case .wait(let failures):
                     try await time.sleep(time.pause(after: failures))

@@ -4,29 +4,32 @@ extension KubernetesLauncher {
     // MARK: Services
 
     /// Makes the pipeline's Service what it has to be, nil for none: its address, and what port a node gave it, stay.
-    /// Those of older versions go.
+    /// Those of older versions go before: two cannot have the same port of all nodes.
     func keep(_ service: JSONValue?, _ manifest: KubernetesManifest) async throws {
         // Code that is run once for each datum serves nothing, and is not worth a look each time.
         if service == nil, !manifest.pod.run.isEmpty { return }
-        if let service { try await put(service, manifest.serviceName) }
         for old in try await client.list(.service, labels: manifest.names.selector).items
         where service == nil || old.at("metadata", "name")?.string != manifest.serviceName {
             try await remove(old, .service)
         }
+        if let service { try await put(service, manifest.serviceName) }
     }
 
+    /// Looks before it makes one: one that is there has its ports, and what asks for them again is refused for that.
     private func put(_ service: JSONValue, _ name: String) async throws {
         for isLast in Self.lasts {
-            do {
-                _ = try await client.create(.service, service)
-                return
-            } catch let error as SpileError where !isLast && error.code == .alreadyExists {
-                guard let old = try await found(.service, name) else { continue }
+            if let old = try await found(.service, name) {
                 try own(old, like: service, .service)
                 _ = try await client.patch(
                     .service, name,
                     .present(["metadata": service["metadata"], "spec": service["spec"]]))
                 return
+            }
+            do {
+                _ = try await client.create(.service, service)
+                return
+            } catch let error as SpileError where !isLast && error.code == .alreadyExists {
+                continue
             }
         }
     }
@@ -46,7 +49,7 @@ extension KubernetesLauncher {
     // MARK: Cleaning
 
     /// Ends all pods of a pipeline and removes its Services and Secrets, of all its versions. What this server itself
-    /// starts or watches is let be: that is of a younger pipeline of the name.
+    /// starts or watches is let be: that is of a younger pipeline of the name, or of the transform that it is now.
     package func forget(_ pipeline: PipelineKey) async throws {
         try await clean(KubernetesNames(pipeline, owner: options.owner).selector) { _ in true }
     }
@@ -69,8 +72,10 @@ extension KubernetesLauncher {
             try await client.remove(pod: state.name, uid: state.uid, grace: 0)
         }
         for secret in try await client.list(.secret, labels: selector).items where try isGone(secret) {
+            // Until its pod is there, its name alone tells whose it is.
+            let name = secret.at("metadata", "name")?.string ?? ""
             let pod = secret.at("metadata", "ownerReferences")?.elements.first?["name"]?.string
-            if let pod, ownPods.contains(pod) { continue }
+            if ownPods.contains(where: { name == $0 || name.hasPrefix("\($0)-") || pod == $0 }) { continue }
             try await remove(secret, .secret)
         }
     }

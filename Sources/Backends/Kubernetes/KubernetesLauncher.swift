@@ -217,7 +217,13 @@ package final class KubernetesLauncher: Launcher {
             if let made = try await found(.pod, pod) {
                 try await client.remove(pod: pod, uid: KubernetesPodState(made).uid, grace: 0)
             }
-            for secret in secrets { try await client.delete(.secret, secret.at("metadata", "name")?.string ?? "") }
+            for secret in secrets {
+                // Another pipeline's by the same name stays.
+                guard let old = try await found(.secret, secret.at("metadata", "name")?.string ?? ""),
+                    (try? own(old, like: secret, .secret)) != nil
+                else { continue }
+                try await remove(old, .secret)
+            }
         } catch {
             logger.warning("cannot remove what a failed start left", metadata: ["pod": "\(pod)", "error": "\(error)"])
         }

@@ -35,7 +35,7 @@ extension KubernetesManifest {
             // Its first process is then the pod's, which reaps orphans, and not the program, which would be deaf to
             // every signal it does not catch.
             "shareProcessNamespace": true,
-            "automountServiceAccountToken": .bool(options.givesAccountToken),
+            "automountServiceAccountToken": false,
             "serviceAccountName": options.serviceAccount.map { .string($0) },
             "imagePullSecrets": .list(pullSecrets.map { ["name": .string($0)] }),
             "nodeSelector": .texts(pod.nodeSelector),
@@ -61,7 +61,7 @@ extension KubernetesManifest {
             "name": "init", "image": .string(image), "imagePullPolicy": .string(options.pull.rawValue),
             // The image needs no shell: the program copies itself.
             "command": [
-                .string(Self.unexpanded(options.toolBinary)), .string(ToolFolder.command), .string(folder),
+                .string(Self.unexpanded(KubernetesOptions.toolBinary)), .string(ToolFolder.command), .string(folder),
             ],
             "resources": .present([
                 "requests": pod.requests?.withoutDevices.json, "limits": pod.limits?.withoutDevices.json,

@@ -27,21 +27,16 @@ package struct KubernetesOptions: Sendable {
     /// An image that holds the static `spile` program; nil leaves pods without `pachctl`.
     package var toolImage: String?
     /// Where it is in that image. It has to be static, because it runs in any image.
-    package var toolBinary = "/usr/local/bin/spile"
+    static let toolBinary = "/usr/local/bin/spile"
     package var pull = Pull.missing
     /// Pull secrets of the namespace that every pod gets.
     package var imagePullSecrets: [String] = []
-    /// The account that code runs as; nil for the namespace's own. Its token is not given to code, see
-    /// ``givesAccountToken``.
+    /// The account that code runs as; nil for the namespace's own. Its token is not given to code.
     package var serviceAccount: String?
-    /// Whether code finds its account's token. The original gives it.
-    package var givesAccountToken = false
-    /// For a service whose spec names no type.
-    package var serviceType = "NodePort"
     /// What programs with files at `/pfs` need; nil refuses them.
     package var sharedFolder: SharedFolder?
     /// What a pod asks for whose spec says nothing of resources (`pps.md` §5.2).
-    package var defaultRequests = KubernetesResources(processors: 1, memory: "256Mi", disk: "1Gi")
+    static let defaultRequests = KubernetesResources(processors: 1, memory: "256Mi", disk: "1Gi")
     /// The version that objects bear as `pachVersion`; empty for none.
     package var version = ""
     /// Seconds that a pod which fits no node may wait for one.

@@ -80,20 +80,20 @@ package struct KubernetesPod: Sendable {
         port = image.port.map {
             Port(
                 inside: $0.internalPort, outside: $0.externalPort,
-                type: $0.isLocal ? "ClusterIP" : options.serviceType)
+                type: $0.isLocal ? "ClusterIP" : "NodePort")
         }
-        if let version = order.version { try refine(by: version, options) }
+        if let version = order.version { try refine(by: version) }
     }
 
     /// Adds what a spec says beside its order: version, resources, scheduling, tolerations, annotations, the service's
     /// type, `pod_spec` and `pod_patch`.
-    private mutating func refine(by version: LaunchVersion, _ options: KubernetesOptions) throws(SpileError) {
+    private mutating func refine(by version: LaunchVersion) throws(SpileError) {
         let spec = version.spec
         self.version = version.number
         specCommit = "\(version.specCommit)"
         isSpout = spec.kind == .spout
         let (asked, most) = (spec.json["resourceRequests"], spec.json["resourceLimits"])
-        requests = asked.map(KubernetesResources.init(spec:)) ?? (most == nil ? options.defaultRequests : nil)
+        requests = asked.map(KubernetesResources.init(spec:)) ?? (most == nil ? KubernetesOptions.defaultRequests : nil)
         limits = most.map(KubernetesResources.init(spec:))
         nodeSelector = Self.texts(spec.json.at("schedulingSpec", "nodeSelector"))
         priorityClass = spec.json.at("schedulingSpec", "priorityClassName")?.string ?? ""

@@ -118,7 +118,8 @@ final class KubernetesRun: Sendable {
 
     private func saw(_ pod: JSONValue) {
         let state = KubernetesPodState(pod)
-        act { $0.saw(state) }
+        let now = client.time.monotonic()
+        act { $0.saw(state, at: now) }
     }
 
     private func act(_ event: (inout KubernetesRunPhase) -> [KubernetesRunPhase.Action]) {

@@ -25,7 +25,7 @@ struct KubernetesRunPhase {
     }
 
     /// What the pod says now. More than one action stands for a program that was too quick to be seen running.
-    mutating func saw(_ pod: KubernetesPodState) -> [Action] {
+    mutating func saw(_ pod: KubernetesPodState, at now: Double) -> [Action] {
         if case .over = state { return [] }
         last = pod
         var actions: [Action] = []
@@ -43,7 +43,13 @@ struct KubernetesRunPhase {
             state = .over
             actions.append(.conclude(pod.exit, remark: pod.remark))
         }
-        return actions
+        return refuseUnscheduled(at: now) ?? actions
+    }
+
+    /// One that fits no node, and has had its time to wait for one.
+    private mutating func refuseUnscheduled(at now: Double) -> [Action]? {
+        guard case .starting = state, now >= scheduleDeadline, let message = last?.unschedulable else { return nil }
+        return refuse(.init(reason: "Unschedulable", message: message))
     }
 
     /// There is no such pod any more.
@@ -59,9 +65,7 @@ struct KubernetesRunPhase {
 
     mutating func timePassed(to now: Double) -> [Action] {
         guard case .starting = state else { return [] }
-        if now >= scheduleDeadline, let message = last?.unschedulable {
-            return refuse(.init(reason: "Unschedulable", message: message))
-        }
+        if let refusal = refuseUnscheduled(at: now) { return refusal }
         guard now >= startDeadline else { return [] }
         return refuse(last?.waiting ?? .init(reason: "the pod did not start in time", message: ""))
     }

@@ -43,12 +43,13 @@ package protocol Launcher: Sendable {
     /// Throws what the outside world says; a retry may help.
     func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String?
 
-    /// Removes what stays of a pipeline between its runs: it has been deleted, and none of its runs is wanted any more.
-    /// Nothing there is no error. Throws what the outside world says; a retry may help.
+    /// Removes what stays of a spout or a service between its runs: it has been deleted, or a transform has taken its
+    /// place, and none of its runs is wanted any more. Those of the transform may be about, and are let be. Nothing
+    /// there is no error. Throws what the outside world says; a retry may help.
     func forget(_ pipeline: PipelineKey) async throws
 
-    /// The same for every pipeline that `isGone`, which is asked for each one that something is there of: what was
-    /// deleted while no server could clean up.
+    /// The same for every pipeline that `isGone`, which is asked for each one that something is there of: what went
+    /// while no server could clean up.
     func forgetAll(where isGone: @Sendable (PipelineKey) throws -> Bool) async throws
 
     /// Lets go of what it holds of the outside world. To be called once, when nothing runs any more.

@@ -105,8 +105,8 @@ package final class Supervisor: Sendable {
         await withDiscardingTaskGroup { group in
             // Beside all else: whoever has to be asked for it may be away.
             group.addTask { [ledger, launcher] in
-                await self.attempt("remove what deleted pipelines left") {
-                    try await launcher.forgetAll { try ledger.pipeline($0) == nil }
+                await self.attempt("remove what spouts and services left") {
+                    try await launcher.forgetAll { try ledger.pipeline($0).map { $0.kind == .transform } ?? true }
                 }
             }
             var loop = SupervisorLoop(supervisor: self, site: site)
@@ -133,7 +133,7 @@ struct SupervisorLoop {
     /// Reports wait for the one under way, so that they are written in order; of those that wait the newest counts.
     private var reporting: Set<PipelineKey> = []
     private var waiting: [PipelineKey: StateReport] = [:]
-    /// Deleted ones whose launcher still removes what stayed of them: one of the same name waits for that.
+    /// Those whose launcher still removes what stayed of them: one of the same name waits for that.
     private var forgetting: Set<PipelineKey> = []
     private var isShuttingDown = false
     /// Lifecycles so far: sets the tickets of a pipeline apart from those of an earlier one of its name.
@@ -264,10 +264,8 @@ struct SupervisorLoop {
                 lifecycles[key] = nil
                 supervisor.watch?.forget(key)
                 supervisor.ports.close(key)
-                if !keepsLogs {
-                    supervisor.logs.remove(key)
-                    forget(key, in: &group)
-                }
+                if !keepsLogs { supervisor.logs.remove(key) }
+                forget(key, in: &group)
             }
         }
     }
@@ -276,7 +274,7 @@ struct SupervisorLoop {
         let supervisor = supervisor
         forgetting.insert(key)
         group.addTask {
-            await supervisor.attempt("remove what a deleted pipeline left", of: key) {
+            await supervisor.attempt("remove what a spout or a service left", of: key) {
                 try await supervisor.launcher.forget(key)
             }
             supervisor.tell(key, .forgotten)
