@@ -66,6 +66,21 @@ package final class ChangeWriter {
         try bound()
     }
 
+    /// The same for a chunk of a file that ``FileCutter`` has cut, by hash and length. False where it is not stored, or
+    /// cannot follow what is there of the file: its bytes have to be added then.
+    package func add(path: String, datum: String, chunk hash: Digest, length: Int) throws -> Bool {
+        let key = try TreeKey.checked(path: path, datum: datum, isDirectory: false)
+        if large == nil {
+            guard slots.known(hash) != nil else { return false }
+            try becomeLarge()
+        }
+        guard let large else { return false }
+        try activate(key, large)
+        guard try large.content.append(chunk: hash, length: length) else { return false }
+        contentBytes += UInt64(length)
+        return true
+    }
+
     /// Removes a file: inherited content and what this stream added.
     package func delete(path: String, datum: String) throws {
         let key = try TreeKey.checked(path: path, datum: datum, isDirectory: false)

@@ -100,6 +100,15 @@ final class ContentWriter {
         }
     }
 
+    /// Appends a chunk that is stored, as ``FileCutter`` cuts it; false where there is none such, or what is there of
+    /// the file does not end with a chunk.
+    func append(chunk hash: Digest, length: Int) throws -> Bool {
+        guard areaStart + filled == 0, let pointer = writer.known(hash), try slots.record(pointer).length == length
+        else { return false }
+        try parts.append(Part(length: UInt32(length), pointer: pointer, hash: hash))
+        return true
+    }
+
     private func hashFullBlocks() {
         while (blocks.count + 1) * BlockHash.blockSize <= areaStart + filled {
             let at = blocks.count * BlockHash.blockSize - areaStart

@@ -16,6 +16,11 @@ package final class JobStream {
         try changes.add(path: path, datum: "\(datum)", bytes: bytes)
     }
 
+    /// Appends a chunk by its hash; false where its bytes have to be added (``ChangeWriter``).
+    package func add(_ path: String, of datum: Digest, chunk hash: Digest, length: Int) throws -> Bool {
+        try changes.add(path: path, datum: "\(datum)", chunk: hash, length: length)
+    }
+
     /// Gives a file the content of one of a commit, by reference: false if that is none.
     package func put(_ path: String, of datum: Digest, content view: FileView) throws -> Bool {
         guard let entry = view.entry else { return false }

@@ -139,6 +139,64 @@ import Testing
         #expect(whole == found)
         #expect(store.statistics().payloadBytes < 30_000_000)
     }
+
+    @Test(arguments: 1...3 as ClosedRange<UInt64>)
+    func `a file of chunks by their hashes is the same as by its bytes`(seed: UInt64) throws {
+        var random = Seeded(seed)
+        let bytes = random.bytes(7_000_000)
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        let whole = try entry(store, [bytes])
+        for changed in [false, true] {
+            var other = bytes
+            if changed { other[3_500_000] ^= 1 }
+            var (sent, chunks, position) = (0, 0, 0)
+            let root = try store.change(.empty) { changes in
+                var cutter = FileCutter()
+                while position < other.count {
+                    let end = min(other.count, position + 1 + random.below(300_000))
+                    try other[position..<end].withUnsafeBytes { piece in
+                        try cutter.take(piece) { chunk in
+                            chunks += 1
+                            let isKnown = try changes.add(
+                                path: "/g", datum: "d", chunk: chunk.hash, length: chunk.bytes.count)
+                            if isKnown { return }
+                            sent += 1
+                            try changes.add("/g", chunk.bytes)
+                        }
+                    }
+                    position = end
+                }
+                try changes.add("/g", cutter.finish())
+            }
+            let made = try #require(try store.entry(root, path: "/g", datum: "d"))
+            #expect(chunks >= 4)
+            // What is changed in one place is new in one chunk, or in two where the place decided about a cut.
+            #expect(changed ? (1...2).contains(sent) : sent == 0, "\(sent) of \(chunks)")
+            #expect((made == whole) == !changed)
+            #expect(try store.read(made, offset: 0, maxBytes: other.count) == other)
+        }
+    }
+
+    @Test func `no chunk is taken by its hash where it would not stand by its bytes`() throws {
+        var random = Seeded(9)
+        let bytes = random.bytes(3_000_000)
+        let store = try Store(objects: MemoryObjectStore(), options: .simulated)
+        _ = try entry(store, [bytes])
+        var first: FileCutter.Chunk?
+        var cutter = FileCutter()
+        bytes.withUnsafeBytes { cutter.take($0) { chunk in first = first ?? chunk } }
+        let chunk = try #require(first)
+        _ = try store.change(.empty) { changes in
+            let isShorter = try changes.add(
+                path: "/f", datum: "d", chunk: chunk.hash, length: chunk.bytes.count - 1)
+            #expect(!isShorter)
+            try changes.add("/f", [1])
+            let isWithin = try changes.add(path: "/f", datum: "d", chunk: chunk.hash, length: chunk.bytes.count)
+            #expect(!isWithin)
+            let isUnknown = try changes.add(path: "/h", datum: "d", chunk: .zero, length: 600_000)
+            #expect(!isUnknown)
+        }
+    }
 }
 
 extension Seeded {
