@@ -20,6 +20,8 @@ from scene import COPY, SPOUT
 
 # A whole branch, or a whole list of commits, in one call.
 CALL_SECONDS = 300
+# `spile check` reads every byte, of a store that may be slow: so many writes a second at the least.
+CHECKED_PER_SECOND = 100
 # Until the pipeline and the spout have done what there is to do.
 PIPELINE_SECONDS = 180
 FEED = Feed.role
@@ -102,7 +104,9 @@ def check(company: Company, ledger: list[Entry]) -> list[str]:
         view = View(member, written, first)
         first = first or view
         view.check(found)
-        done = company.spile(member, "check")
+        checked = time.monotonic()
+        done = company.spile(member, "check", seconds=CALL_SECONDS + len(ledger) / CHECKED_PER_SECOND)
+        print(f"`spile check` at {member.name}: {time.monotonic() - checked:.1f} s", file=sys.stderr)
         if done.returncode:
             found.append(f"`spile check` at {member.name}: {done.stdout}{done.stderr}")
         print(f"{member.name} was read through in {time.monotonic() - begin:.1f} s", file=sys.stderr)

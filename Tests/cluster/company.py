@@ -191,11 +191,13 @@ class Company:
     def close(self) -> None:
         self.undo.close()
 
-    def spile(self, member: Member, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess:
+    def spile(
+        self, member: Member, *arguments: str, given: str | None = None, seconds: float = CALL_SECONDS,
+    ) -> subprocess.CompletedProcess:
         """A client command of `spile`, to one of the servers."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH")}
         environment |= {"PACHD_ADDRESS": f"grpc://{member.address}", "PACH_CONFIG": f"{self.folder}/config.json"}
         return subprocess.run(
-            [SPILE, *arguments], input=given, env=environment, capture_output=True, text=True, timeout=CALL_SECONDS,
+            [SPILE, *arguments], input=given, env=environment, capture_output=True, text=True, timeout=seconds,
             check=False,
         )
