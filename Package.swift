@@ -53,7 +53,8 @@ let package = Package(
             // The tests cut and hash gigabytes: unoptimised vector code would take them a quarter of an hour.
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
-        .target(name: "Versioning", dependencies: ["Storage", "Core", .product(name: "Logging", package: "swift-log")]),
+        .target(
+            name: "Versioning", dependencies: ["Storage", "Core", .product(name: "Logging", package: "swift-log")]),
         .target(
             name: "Pipelines",
             dependencies: ["Versioning", "Core", .product(name: "Logging", package: "swift-log")]
@@ -132,7 +133,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Simulation", "Core", "Backends"]),
-        .testTarget(name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
+        .testTarget(
+            name: "VersioningTests", dependencies: ["Versioning", "Storage", "Simulation", "Core", "Backends"]),
         .testTarget(
             name: "PipelinesTests",
             dependencies: ["Pipelines", "Versioning", "Simulation", "Core", "Backends", "TestHelpers"]

@@ -14,6 +14,7 @@ final class Assembly: Sendable {
     let history: History
     let logger: Logger
     let launcher: any Launcher
+    let door: WorkerDoor?
     let leadership: any Leadership
     let leading = Leading()
     let logs: LogStore
@@ -70,6 +71,7 @@ final class Assembly: Sendable {
             host: options.codeHost, serviceHost: options.serviceHost,
             cluster: clusterID, logger: logger)
         launcher = launchers.launcher
+        door = launchers.door
         leadership = Self.leadership(catalog.peers, launchers.lease)
         folders = (folder.inputs, folder.datums)
         try ToolFolder.install(in: folder.programs)
@@ -99,7 +101,8 @@ final class Assembly: Sendable {
         let transforms = TransformScheduler(
             TransformContext(
                 history: history, launcher: launcher, logs: logs, secrets: secrets, root: folders.datums, world: world,
-                progress: progress, workers: LaunchedWorkers(launcher: launcher), ports: LoopbackDatumPorts(),
+                progress: progress, workers: LaunchedWorkers(launcher: launcher, door: door, randomness: randomness),
+                ports: LoopbackDatumPorts(),
                 egress: egress, reported: { ticker.changed($0) }, logger: logger))
         return RunningCode(
             history: history, launcher: launcher, supervisor: supervisor, transforms: transforms,
@@ -190,7 +193,8 @@ final class Assembly: Sendable {
 
     /// What serves clients.
     func makeTransport() -> Routes.Transport {
-        let address: SocketAddress = options.host.contains(":")
+        let address: SocketAddress =
+            options.host.contains(":")
             ? .ipv6(host: options.host, port: options.port) : .ipv4(host: options.host, port: options.port)
         guard let tls = options.tls else { return .serving(address, .plaintext) }
         return .serving(

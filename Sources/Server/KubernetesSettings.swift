@@ -20,6 +20,8 @@ package struct KubernetesSettings: Sendable {
     package var claim: String?
     /// The service account of users' code; nil for the namespace's own.
     package var account: String?
+    /// Where workers find this server, `HOST[:PORT]`; nil for its own address toward the cluster, and a free port.
+    package var workerAddress: String?
     /// Pull secrets of the namespace that every pod gets.
     package var pullSecrets: [String] = []
 
@@ -30,21 +32,37 @@ package struct KubernetesSettings: Sendable {
 
     /// Where pods find this server.
     func address() throws(SpileError) -> LaunchAddress {
-        let parts = service.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        let port = parts.count == 2 ? Int(parts[1]) : nil
-        guard let host = parts.first, !host.isEmpty, parts.count == 1 || (1...65535).contains(port ?? 0) else {
+        guard let (host, port) = Self.parts(service) else {
             throw SpileError(
                 .invalidArgument, "--kubernetes-service \(service) is not NAME[:PORT]",
                 remedy: "name the Service of this server, such as pachd or pachd.spile.svc:30650")
         }
-        return LaunchAddress(host: String(host), port: port)
+        return LaunchAddress(host: host, port: port)
     }
 
-    /// Makes the launcher. `data` is this server's folder, `owner` the same for all servers of one catalog and for no
-    /// other's. Throws what is wrong with the settings or the place; the cluster is not asked yet.
+    /// `HOST[:PORT]`; nil for what is none.
+    private static func parts(_ text: String) -> (host: String, port: Int?)? {
+        // An address of IPv6 has colons of its own: with a port it stands in brackets.
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            let (host, rest) = (text[..<end].dropFirst(), text[end...].dropFirst())
+            if rest.isEmpty { return (String(host), nil) }
+            guard rest.first == ":", let port = Int(rest.dropFirst()), 1...65535 ~= port else { return nil }
+            return (String(host), port)
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count > 2 { return (text, nil) }
+        guard let host = parts.first, !host.isEmpty else { return nil }
+        if parts.count == 1 { return (String(host), nil) }
+        guard let port = Int(parts[1]), 1...65535 ~= port else { return nil }
+        return (String(host), port)
+    }
+
+    /// Makes the launcher, and where its workers come to. `data` is this server's folder, `owner` the same for all
+    /// servers of one catalog and for no other's. Throws what is wrong with the settings or the place; the cluster is
+    /// not asked yet.
     func make(
         data: String, owner: String, pull: String, environment: [String: String], logger: Logger
-    ) throws -> KubernetesLauncher {
+    ) throws -> (launcher: KubernetesLauncher, door: WorkerDoor) {
         var options = KubernetesOptions(owner: owner)
         options.toolImage = image
         options.pull = Self.pulls[pull] ?? .missing
@@ -55,8 +73,23 @@ package struct KubernetesSettings: Sendable {
         var config = try config(environment)
         if let namespace { config.namespace = namespace }
         let time = KubernetesTime(clock: SystemClock(), randomness: SystemRandomness())
-        return KubernetesLauncher(
-            client: try KubernetesClient(config, time: time), options: options, logger: logger)
+        let door = try door(toward: config.server)
+        let client = try KubernetesClient(config, time: time)
+        return (KubernetesLauncher(client: client, options: options, logger: logger), door)
+    }
+
+    private func door(toward server: String) throws(SpileError) -> WorkerDoor {
+        guard let workerAddress else {
+            let url = URLComponents(string: server)
+            return WorkerDoor(
+                .toward(host: url?.host ?? "", port: url?.port ?? (url?.scheme == "http" ? 80 : 443)))
+        }
+        guard let (host, port) = Self.parts(workerAddress) else {
+            throw SpileError(
+                .invalidArgument, "--kubernetes-address \(workerAddress) is not HOST[:PORT]",
+                remedy: "give the address of this server in the network of its pods, such as 10.1.2.3:30654")
+        }
+        return WorkerDoor(.host(host), port: port ?? 0)
     }
 
     private static let pulls: [String: KubernetesOptions.Pull] = [

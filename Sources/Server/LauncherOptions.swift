@@ -41,6 +41,8 @@ package struct LauncherOptions: Sendable {
         let launcher: any Launcher
         /// Where the usual launcher has a way of its own to say who leads.
         let lease: (any Leadership)?
+        /// Where workers come to that have their files elsewhere; nil where there are none.
+        let door: WorkerDoor?
     }
 
     /// Makes the launchers, which keep their folders at `processes` and `containers` of the data folder `data`. `host`
@@ -56,6 +58,7 @@ package struct LauncherOptions: Sendable {
         ]
         var absent: [LauncherKind: SpileError] = [:]
         var lease: (any Leadership)?
+        var door: WorkerDoor?
         do {
             try checkNetwork(host)
             launchers[.container] = try ContainerLauncher(
@@ -73,14 +76,15 @@ package struct LauncherOptions: Sendable {
         do {
             guard usual == .kubernetes || kubernetes.isAsked else { throw Self.noCluster }
             try checkReach(host)
-            let launcher = try kubernetes.make(
+            let (launcher, opened) = try kubernetes.make(
                 data: data, owner: cluster, pull: imagePull, environment: environment, logger: logger)
+            door = opened
             if usual == .kubernetes { lease = launcher.lease(of: cluster) }
             launchers[.kubernetes] = launcher
         } catch let error as SpileError where usual != .kubernetes {
             absent[.kubernetes] = error
         }
-        return Made(launcher: Launchers(usual: usual, launchers: launchers, absent: absent), lease: lease)
+        return Made(launcher: Launchers(usual: usual, launchers: launchers, absent: absent), lease: lease, door: door)
     }
 
     private static let noCluster = SpileError(

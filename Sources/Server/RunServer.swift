@@ -54,11 +54,13 @@ package func runServer(_ options: ServerOptions) async throws {
     do {
         try await group.run()
     } catch {
+        assembly.door?.close()
         await assembly.launcher.close()
         await assembly.urls.close()
         try? assembly.history.close()
         throw error
     }
+    assembly.door?.close()
     await assembly.launcher.close()
     await assembly.urls.close()
     try assembly.history.close()

@@ -23,6 +23,10 @@ enum Main {
         if CommandLine.arguments.dropFirst().first == ToolCommand.name {
             exit(ToolCommand.run(Array(CommandLine.arguments.dropFirst(2))))
         }
+        if CommandLine.arguments.dropFirst().first == SidecarCommand.name {
+            Task.detached { exit(await SidecarCommand.run()) }
+            while true { pause() }
+        }
         Task.detached { exit(await Program.run(Array(CommandLine.arguments.dropFirst()))) }
         while true { pause() }
     }

@@ -54,7 +54,9 @@ import Testing
         desk.end(.ended(.signalled(number: 9)))
         await #expect(throws: SpileError.self) { try await waiting.value }
         await #expect(throws: SpileError.self) { try await desk.next(error: "") }
-        if case .ended(let end) = await desk.event() { #expect(end.exit == .signalled(number: 9)) } else {
+        if case .ended(let end) = await desk.event() {
+            #expect(end.exit == .signalled(number: 9))
+        } else {
             Issue.record("the end was not told")
         }
     }
@@ -62,6 +64,7 @@ import Testing
     @Test func nothingIsCancelledOfAnotherJobOrBetweenDatums() async {
         #expect(await !desk.cancel(job: "another", filters: []))
         #expect(await !desk.cancel(job: "\(Self.id)", filters: []))
-        #expect(desk.status().datum == nil && desk.status().worker == "w")
+        let status = desk.status()
+        #expect(status.datum == nil && status.worker == "w")
     }
 }

@@ -80,11 +80,10 @@ import Versioning
         let path = scene.folder.path + "/fifo"
         mkfifo(path, 0o600)
         let info = try #require(LocalFile.status(path))
-        let feeder = try LazyFeeder([
-            LazyFile(
-                path: path, device: UInt64(info.st_dev), node: UInt64(info.st_ino), name: "/lost",
-                files: try scene.input().files)
-        ])
+        let readers = LazyReaders([LazySource(name: "/lost", files: try scene.input().files)])
+        let feeder = try LazyFeeder([LazyFile(path: path, node: FileNode(info), number: 0)]) {
+            try readers.read($0, from: $1)
+        }
         feeder.start()
         #expect(try await onOwnThread { try Self.read(path) } == [])
         let error = try await #require(throws: SpileError.self) { try await feeder.end() }

@@ -69,7 +69,7 @@ import Versioning
         let pfs = try await scene.lay([])
         let names = (0..<50).map { "f\($0)" }
         for name in names { try pfs.write("x", to: "out/" + (name == "f3" ? "f3/in" : name)) }
-        var walk = OutputWalk(view: PfsView(folder: pfs.folder), inputs: [], followsLinksOut: false)
+        var walk = OutputWalk(view: PfsView(folder: pfs.folder), marks: [], lazyNodes: [], followsLinksOut: false)
         for batch in [1, 2, 3, 49, 50, 51, 1000] {
             walk.batch = batch
             var paths: [String] = []

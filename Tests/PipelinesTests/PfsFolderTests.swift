@@ -71,8 +71,8 @@ import Versioning
 
     @Test(arguments: ["/in/../x", "/in/..", "/in/./x", "/in//x", "/in/a\0b", "/in/a/../../../x"])
     func noPathOfAStoreNamesAPlaceOutside(_ place: String) {
-        #expect(throws: SpileError.self) { try InputLayer.checked(place) }
-        #expect((try? InputLayer.checked("/in/...a/..b/c")) != nil)
+        #expect(throws: SpileError.self) { try InputWalk.checked(place) }
+        #expect((try? InputWalk.checked("/in/...a/..b/c")) != nil)
     }
 
     @Test func aNameThatTheDiskCannotHoldIsToldByItsPath() async throws {

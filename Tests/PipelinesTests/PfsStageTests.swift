@@ -13,7 +13,7 @@ import Versioning
 
 /// A datum's folder in and out of the place that a worker's code sees.
 @Suite struct PfsStageTests {
-    private let files: [(path: String, bytes: [UInt8], mode: UInt32)] = [("c.json", Array("{}".utf8), 0o600)]
+    private let files = [WorkerFile(path: "c.json", bytes: Array("{}".utf8), mode: 0o600)]
 
     @Test func aFolderEntersAndLeavesWithAllThatWasMade() async throws {
         let scene = try await InputScene()
@@ -36,7 +36,9 @@ import Versioning
             let outputs = try await scene.outputs(pfs)
             #expect(outputs.map(\.path) == ["/g", "/link"])
             // The input's own file, by reference.
-            if case .input(let name, let path) = outputs[1].source { #expect(name == "in" && path == "/a/f") } else {
+            if case .input(let name, let path) = outputs[1].source {
+                #expect(name == "in" && path == "/a/f")
+            } else {
                 Issue.record("a link to an input was not known for one")
             }
             try await pfs.remove()
@@ -95,7 +97,8 @@ import Versioning
         defer { folder.remove() }
         let stage = try PfsStage.make(at: folder.path + "/stage", owner: .everybody)
         #expect(try stage.keep(files) == ["/pfs/.scratch/c.json"])
-        #expect(try stage.keep([("c.json", Array("[]".utf8), 0o600)]) == ["/pfs/.scratch/c.json"])
+        let other = WorkerFile(path: "c.json", bytes: Array("[]".utf8), mode: 0o600)
+        #expect(try stage.keep([other]) == ["/pfs/.scratch/c.json"])
         let path = stage.path + "/.scratch/c.json"
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "[]")
         #expect(LocalFile.status(path).map { $0.st_mode & 0o777 } == 0o644)

@@ -3,6 +3,7 @@ import Core
 import Foundation
 import Logging
 import Simulation
+import Testing
 
 /// A worker of a launcher that has run nothing yet, and what its code printed.
 final class WorkerScene: Sendable {
@@ -10,6 +11,7 @@ final class WorkerScene: Sendable {
     let folder = TemporaryFolder()
     let launcher: any Launcher
     let host: LaunchedWorkers
+    private let door: WorkerDoor?
     let output = ScriptedMailbox<LaunchOutput>()
 
     /// `spile`, built beside the tests.
@@ -19,21 +21,36 @@ final class WorkerScene: Sendable {
     /// A `spile` that runs in any image, which the tests do not build themselves.
     static let staticProgram = ProcessInfo.processInfo.environment["SPILE_STATIC"]
 
-    /// The launchers that can keep workers here. Pods are met at no socket: they may be on any machine.
-    static let backends = LauncherBackend.ready.filter {
-        $0 == .process || $0 == .container && staticProgram != nil
-    }
+    /// The launchers that can keep workers here, and one whose workers have their files elsewhere. Pods are tried as
+    /// programs of a whole server (`Tests/kubernetes`).
+    static let settings =
+        LauncherBackend.ready.filter {
+            $0 == .process || $0 == .container && staticProgram != nil
+        }.map { WorkerSetting(backend: $0) } + [WorkerSetting(backend: .process, isFar: true)]
 
-    init(_ backend: LauncherBackend = .process) throws {
-        self.backend = backend
-        launcher = try Self.launcher(backend, folder.path)
-        host = LaunchedWorkers(launcher: launcher)
+    init(_ setting: WorkerSetting = WorkerSetting(backend: .process)) throws {
+        backend = setting.backend
+        door = setting.isFar ? WorkerDoor(.host("127.0.0.1")) : nil
+        let inner = try Self.launcher(setting.backend, folder.path)
+        launcher = setting.isFar ? FarLauncher(inner, folder: folder.path) : inner
+        host = Self.host(launcher, door: door)
         try FileManager.default.createDirectory(
             atPath: pfs + "/.scratch", withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o755])
     }
 
-    deinit { folder.remove() }
+    deinit {
+        door?.close()
+        folder.remove()
+    }
+
+    static func host(_ launcher: any Launcher, door: WorkerDoor? = nil) -> LaunchedWorkers {
+        LaunchedWorkers(launcher: launcher, door: door, randomness: SystemChance())
+    }
+
+    private struct SystemChance: Randomness {
+        func next() -> UInt64 { .random(in: .min ... .max) }
+    }
 
     var pfs: String { folder.path + "/pfs" }
 
@@ -78,6 +95,14 @@ final class WorkerScene: Sendable {
     }
 
     var lines: [String] { output.untaken.map(\.line) }
+}
+
+/// What runs a worker, and where its files are.
+struct WorkerSetting: Sendable, CustomTestStringConvertible {
+    let backend: LauncherBackend
+    var isFar = false
+
+    var testDescription: String { "\(backend)\(isFar ? ", far" : "")" }
 }
 
 extension WorkerRunEnd {

@@ -14,9 +14,9 @@ import Testing
 @Suite(.timeLimit(.minutes(15))) struct WorkerTests {
     private static let endless = "echo up; while :; do sleep 0.01; done"
 
-    @Test(arguments: WorkerScene.backends)
-    func oneRunFollowsTheOtherInTheSameLaunch(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func oneRunFollowsTheOtherInTheSameLaunch(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         for number in 0..<20 {
             let end = await worker.run(scene.script("echo \(number); echo bad >&2; printf last; exit \(number)"))
@@ -31,9 +31,9 @@ import Testing
         #expect(TemporaryFolder.names(of: scene.folder.path + "/runs/default/p") == [])
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func aRunHasTheLaunchsVariablesAndOverThemItsOwn(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func aRunHasTheLaunchsVariablesAndOverThemItsOwn(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         let run = scene.script("echo $A $B \"$C\"") { $0.variables = [("B", "own"), ("C", "x = 'y'\nz")] }
         #expect(await worker.run(run).exit == .exited(code: 0))
@@ -42,9 +42,9 @@ import Testing
         await worker.stop()
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func inputOfAnySizeIsReadAndNoneIsEmpty(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func inputOfAnySizeIsReadAndNoneIsEmpty(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         let input = Array(repeating: UInt8(ascii: "x"), count: 3_000_000)
         #expect(await worker.run(scene.script("wc -c") { $0.standardInput = input }).exit == .exited(code: 0))
@@ -53,9 +53,9 @@ import Testing
         await worker.stop()
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func whatIsPutAtPfsBetweenRunsIsThereForTheNext(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func whatIsPutAtPfsBetweenRunsIsThereForTheNext(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         for name in ["a", "b"] {
             let beside = scene.folder.path + "/" + name
@@ -71,9 +71,9 @@ import Testing
         await worker.stop()
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func nothingOfARunIsLeftWhenItIsOver(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func nothingOfARunIsLeftWhenItIsOver(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         // One in the group, one in a session of its own, and one whose parents are gone.
         let script = "sleep 1000 & setsid sleep 1000 & (setsid sh -c 'sleep 1000 & exit') & sleep 0.05; exit 3"
@@ -81,8 +81,8 @@ import Testing
         #expect(await worker.run(scene.script("ps -o args 2>/dev/null | grep -c '[s]leep 1000'")).exit != nil)
         let left = await worker.run(
             scene.script("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[s]leep 1000'"))
-        #expect(backend == .process || left.exit == .exited(code: 1))
-        if backend == .process { #expect(Self.children(named: "sleep", below: scene.folder.path) == []) }
+        #expect(setting.backend == .process || left.exit == .exited(code: 1))
+        if setting.backend == .process { #expect(Self.children(named: "sleep", below: scene.folder.path) == []) }
         await worker.stop()
     }
 
@@ -98,9 +98,9 @@ import Testing
         }
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func aRunIsKilledByCancellationAndTheWorkerGoesOn(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func aRunIsKilledByCancellationAndTheWorkerGoesOn(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         let task = Task { await worker.run(scene.script("trap '' TERM INT; \(Self.endless)")) }
         #expect(await scene.output.next().line == "up")
@@ -121,9 +121,9 @@ import Testing
         await worker.stop()
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func whatCannotBeRunSaysWhyAndTheWorkerGoesOn(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func whatCannotBeRunSaysWhyAndTheWorkerGoesOn(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         for (run, text) in [
             (WorkerRun(command: ["no-such-program"], output: { _ in }), "there is no program \"no-such-program\""),
@@ -138,9 +138,9 @@ import Testing
         await worker.stop()
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func aRunIsLostWithItsWorker(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func aRunIsLostWithItsWorker(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         let run = Task { await worker.run(scene.script(Self.endless)) }
         #expect(await scene.output.next().line == "up")
@@ -158,13 +158,13 @@ import Testing
         #expect(Self.children(named: "sh", below: scene.folder.path) == [])
     }
 
-    @Test(arguments: WorkerScene.backends)
-    func aWorkerOfAnEarlierServerIsEnded(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(arguments: WorkerScene.settings)
+    func aWorkerOfAnEarlierServerIsEnded(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         let worker = try await scene.start()
         let run = Task { await worker.run(scene.script(Self.endless)) }
         #expect(await scene.output.next().line == "up")
-        let later = try WorkerScene.launcher(backend, scene.folder.path)
+        let later = try WorkerScene.launcher(setting.backend, scene.folder.path)
         await later.endLeftovers(grace: 0)
         // It may see its code ended before it is ended itself.
         #expect(await run.value.exit != .exited(code: 0))
@@ -172,9 +172,9 @@ import Testing
         #expect(Self.children(named: "sh", below: scene.folder.path) == [])
     }
 
-    @Test(.enabled(if: geteuid() == 0), arguments: WorkerScene.backends)
-    func codeRunsAsTheUserOfTheWorker(_ backend: LauncherBackend) async throws {
-        let scene = try WorkerScene(backend)
+    @Test(.enabled(if: geteuid() == 0), arguments: WorkerScene.settings)
+    func codeRunsAsTheUserOfTheWorker(_ setting: WorkerSetting) async throws {
+        let scene = try WorkerScene(setting)
         chmod(scene.folder.path, 0o755)
         let worker = try await scene.start { $0.user = "65534:12" }
         #expect(await worker.run(scene.script("id -u; id -g")).exit == .exited(code: 0))
@@ -187,7 +187,7 @@ import Testing
         let launcher = try ProcessLauncher(
             root: scene.folder.path + "/other", tool: "/bin/ls", logger: .init(label: "test"))
         let error = try await #require(throws: SpileError.self) {
-            try await LaunchedWorkers(launcher: launcher).start(scene.order())
+            try await WorkerScene.host(launcher).start(scene.order())
         }
         #expect(error.isTransient)
         #expect("\(error)".contains("worker"), "\(error)")
@@ -197,7 +197,9 @@ import Testing
     @Test func launchersWithoutAProgramKeepNoWorkers() throws {
         let scene = try WorkerScene()
         let bare = try ProcessLauncher(root: scene.folder.path + "/other", logger: .init(label: "test"))
-        #expect(!LaunchedWorkers(launcher: bare).keepsWorkers(for: scene.order()))
-        #expect(scene.host.keepsWorkers(for: scene.order()))
+        #expect(WorkerScene.host(bare).place(of: scene.order()) == nil)
+        #expect(scene.host.place(of: scene.order()) == .near)
+        let far = FarLauncher(scene.launcher, folder: scene.folder.path)
+        #expect(WorkerScene.host(far).place(of: scene.order()) == nil)
     }
 }

@@ -171,6 +171,7 @@ class Pod:
         self.is_wanted = True
         self.has_container = False
         self.events = None
+        self.beside = []
         self.mounts = {}
         self.lock = threading.Lock()
         self.is_gone = threading.Event()
@@ -209,8 +210,9 @@ class Pod:
                 "message": f"0/1 nodes are available: 1 node(s) didn't match {sorted(missing)}",
             }])
             return self.wait_for_ever()
-        (user,) = self.spec["containers"]
-        for container in self.spec.get("initContainers", []) + [user]:
+        (user,) = (container for container in self.spec["containers"] if container["name"] == "user")
+        beside = [container for container in self.spec["containers"] if container is not user]
+        for container in self.spec.get("initContainers", []) + self.spec["containers"]:
             if podman("image", "exists", container["image"], check=False).returncode:
                 self.cluster.warn(self, f'Failed to pull image "{container["image"]}": no such image here')
                 self.say_user("Pending", waiting={
@@ -225,17 +227,21 @@ class Pod:
                 self.say(phase="Failed", initContainerStatuses=[{"name": container["name"], "state": {
                     "terminated": {"exitCode": made.returncode, "message": made.stderr[-500:]}}}])
                 return None
-        return self.run(user)
+        return self.run(user, beside)
 
-    def run(self, user):
-        """The program, in a container whose first process is not the program (`shareProcessNamespace`)."""
+    def run(self, user, beside):
+        """The program, in a container whose first process is another where it says `shareProcessNamespace`."""
         command = [word.replace("$$", "$") for word in user["command"]]
+        init = ["--init"] if self.spec.get("shareProcessNamespace") else []
         with self.lock:
             if not self.is_wanted:
                 return
-            podman("create", "--name", self.name, "--init", *self.options(user, command[0]), user["image"],
-                   *command[1:])
+            podman("create", "--name", self.name, *init, *self.options(user, command[0]), user["image"], *command[1:])
             self.has_container = True
+            for container in beside:
+                self.beside.append(f"{self.name}-{container['name']}")
+                podman("run", "--detach", "--name", self.beside[-1], *self.options(container), container["image"],
+                       *container["command"][1:])
         # From before the start on: it is told of that even where it begins to listen later.
         self.events = subprocess.Popen(
             ["podman", "events", "--since", f"{time.time():.6f}", "--filter", f"container={self.name}", "--filter",
@@ -299,7 +305,7 @@ class Pod:
             self.is_wanted = False
             has_container = self.has_container
         if has_container:
-            podman("stop", "--ignore", "--time", str(grace), self.name, check=False)
+            podman("stop", "--ignore", "--time", str(grace), self.name, *self.beside, check=False)
             with self.log.changed:
                 self.log.changed.wait_for(lambda: self.log.is_over, 10)
 
@@ -308,7 +314,7 @@ class Pod:
         if self.events is not None:
             self.events.kill()
         if self.has_container:
-            podman("rm", "--force", "--ignore", "--time", "0", self.name, check=False)
+            podman("rm", "--force", "--ignore", "--time", "0", self.name, *self.beside, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # What podman has to know.
@@ -426,6 +432,11 @@ class Cluster:
             pod.end(0)
             pod.clean()
         self.server.shutdown()
+
+    def crash(self, namespace, name, container):
+        """Kills a container that stands beside a pod's program."""
+        pod = self.pods[(namespace, "pods", name)]
+        podman("kill", f"{pod.name}-{container}")
 
     def things(self, kind, namespace):
         """All objects of a kind, by their names."""

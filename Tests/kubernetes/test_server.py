@@ -98,9 +98,11 @@ def test_a_new_version_takes_the_place_of_the_old_one_and_a_stopped_one_has_no_p
     pachctl.run("create", "repo", "data")
     pachctl.run("update", "pipeline", "-f", "-", given=json.dumps({
         "pipeline": {"name": "tap"}, "transform": {"image": BUSYBOX, "cmd": ["true"]},
-        "input": {"pfs": {"repo": "data", "glob": "/*"}}}))
-    for kind in ("pods", "services", "secrets"):
-        wait_for(lambda kind=kind: not cluster.things(kind, "n"))
+        "input": {"pfs": {"repo": "data", "glob": "/*"}}, "parallelism_spec": {"constant": 1}}))
+    wait_for(lambda: not cluster.things("services", "n") and [
+        pod["metadata"]["labels"]["pipelineVersion"] for pod in pods(cluster, "tap")] == ["3"])
+    (worker,) = pods(cluster, "tap")
+    wait_for(lambda: list(cluster.things("secrets", "n")) == [worker["metadata"]["name"]])
 
 
 def test_a_server_that_was_killed_finds_its_pods_and_forgets_what_it_does_not_know(cluster, serve):
@@ -126,27 +128,109 @@ def test_a_server_that_was_killed_finds_its_pods_and_forgets_what_it_does_not_kn
     pachctl.reaches("tap", "PIPELINE_RUNNING")
 
 
-def test_a_transform_reads_and_writes_through_the_shared_volume(cluster, serve, tmp_path):
-    _, pachctl = serve("--kubernetes-claim", f"data:{tmp_path}/server")
+def transform(pachctl, script, *, glob="/*", pfs=None, transform=None, **more):
+    """A pipeline `t` over a repo `data`."""
     pachctl.run("create", "repo", "data")
     pachctl.create(
-        pipeline={"name": "upper"}, input={"pfs": {"repo": "data", "glob": "/*"}},
-        transform={"image": BUSYBOX, "cmd": ["sh", "-c", "for f in /pfs/data/*; do tr a-z A-Z < $f > "
-                                             "/pfs/out/$(basename $f); done"]})
-    pachctl.run("put", "file", "data@master:/f", "-f", "-", given="words\n")
-    wait_for(lambda: "/f" in files(pachctl, "upper"))
-    assert pachctl.run("get", "file", "upper@master:/f") == "WORDS\n"
-    wait_for(lambda: not cluster.things("pods", "n") and not cluster.things("secrets", "n"))
+        pipeline={"name": "t"}, input={"pfs": {"repo": "data", "glob": glob} | (pfs or {})},
+        transform={"image": BUSYBOX, "cmd": ["sh", "-c", script]} | (transform or {}), **more)
 
 
-def test_a_pipeline_with_files_is_refused_without_a_shared_volume(cluster, serve):
+def put(pachctl, **given):
+    pachctl.run("start", "commit", "data@master")
+    for name, text in given.items():
+        pachctl.run("put", "file", f"data@master:/{name}", "-f", "-", given=text)
+    pachctl.run("finish", "commit", "data@master")
+
+
+def test_a_worker_takes_one_datum_after_the_other_and_shares_no_volume(cluster, serve):
     _, pachctl = serve()
+    transform(
+        pachctl, "umask 077; for f in /pfs/data/*; do { tr a-z A-Z < $f; cat $f; echo $PPS_POD_NAME; } > "
+        "/pfs/out/$(basename $f); ln -s $f /pfs/out/$(basename $f).same; done; "
+        "env | grep -c SPILE_WORKER; ps | grep -c '[s]idecar'; ls -A /pachctl 2>/dev/null; true",
+        parallelism_spec={"constant": 1}, sidecar_resource_requests={"memory": "32Mi"})
+    (pod,) = wait_for(lambda: pods(cluster, "t"))
+    user, storage = pod["spec"]["containers"]
+    assert (user["name"], storage["name"]) == ("user", "storage") and not pod["spec"]["shareProcessNamespace"]
+    assert storage["resources"] == {"requests": {"memory": "32Mi"}} and storage["securityContext"]["runAsUser"] == 1000
+    assert not any("persistentVolumeClaim" in volume for volume in pod["spec"]["volumes"])
+    put(pachctl, **{f"f{number}": f"word {number}\n" for number in range(20)})
+    wait_for(lambda: "/f19" in files(pachctl, "t"))
+    put(pachctl, g="more\n")
+    wait_for(lambda: "/g" in files(pachctl, "t"))
+    for number in (0, 7, 19):
+        upper, text, name = pachctl.run("get", "file", f"t@master:/f{number}").splitlines()
+        assert (upper, text, name) == (f"WORD {number}", f"word {number}", pod["metadata"]["name"])
+        assert pachctl.run("get", "file", f"t@master:/f{number}.same") == f"word {number}\n"
+    said = set(pachctl.run("logs", "--pipeline", "t").splitlines())
+    assert said == {"0"}, said
+    assert len(pods(cluster, "t")) == 1
+    pachctl.run("delete", "pipeline", "t")
+    for kind in ("pods", "secrets"):
+        wait_for(lambda kind=kind: not cluster.things(kind, "n"))
+
+
+def test_lazy_and_large_files_go_to_a_worker_and_come_from_it_whole(serve, tmp_path):
+    _, pachctl = serve()
+    transform(pachctl, "cat /pfs/data/big > /pfs/out/big; md5sum < /pfs/out/big", pfs={"lazy": True})
+    (tmp_path / "big").write_bytes(os.urandom(30_000_000))
+    for _ in range(2):
+        pachctl.run("put", "file", "data@master:/big", "-f", str(tmp_path / "big"))
+        commit = json.loads(pachctl.run("inspect", "commit", "data@master", "--raw"))["commit"]["id"]
+        pachctl.run("wait", "commit", f"t@{commit}")
+        pachctl.run("get", "file", "t@master:/big", "-o", str(tmp_path / "taken"))
+        assert (tmp_path / "big").read_bytes() == (tmp_path / "taken").read_bytes()
+        with open(tmp_path / "big", "ab") as file:
+            file.write(b"and more")
+
+
+def test_a_datum_whose_worker_is_killed_is_tried_by_another(cluster, serve):
+    _, pachctl = serve()
+    transform(pachctl, "if [ $PPS_POD_NAME = $(cat /pfs/data/f) ]; then echo stays; " + STAYS + "; fi; "
+              "echo done > /pfs/out/done", parallelism_spec={"constant": 1})
+    (pod,) = wait_for(lambda: pods(cluster, "t"))
+    put(pachctl, f=pod["metadata"]["name"])
+    wait_for(lambda: "stays" in pachctl.run("logs", "--pipeline", "t"))
+    cluster.crash("n", pod["metadata"]["name"], "storage")
+    wait_for(lambda: "/done" in files(pachctl, "t"))
+    (other,) = wait_for(lambda: pods(cluster, "t"))
+    assert other["metadata"]["name"] != pod["metadata"]["name"]
+
+
+def test_code_asks_for_its_datums_in_the_pod(cluster, serve):
+    _, pachctl = serve()
+    transform(pachctl, "echo start; while pachctl next datum; do cp /pfs/data/* /pfs/out/; done",
+              transform={"datum_batching": True}, parallelism_spec={"constant": 1})
+    wait_for(lambda: pods(cluster, "t"))
+    put(pachctl, **{f"f{number}": f"{number}" for number in range(10)})
+    wait_for(lambda: "/f9" in files(pachctl, "t"))
+    assert len(files(pachctl, "t").splitlines()) == 11
+    assert pachctl.run("logs", "--pipeline", "t").splitlines().count("start") == 1
+
+
+def test_code_may_run_as_a_user_of_its_own(cluster, serve):
+    _, pachctl = serve()
+    transform(pachctl, "umask 077; id -u > /pfs/out/user; cat /pfs/data/f > /pfs/out/f", transform={"user": "4321"})
+    (pod,) = wait_for(lambda: pods(cluster, "t"))
+    assert pod["spec"]["containers"][1]["securityContext"]["runAsUser"] == 4321
+    put(pachctl, f="x")
+    wait_for(lambda: "/user" in files(pachctl, "t"))
+    assert pachctl.run("get", "file", "t@master:/user") == "4321\n"
+
+
+def test_a_service_reads_through_the_shared_volume_and_is_refused_without_one(cluster, serve, tmp_path):
+    spec = {"pipeline": {"name": "s"}, "input": {"pfs": {"repo": "data", "glob": "/"}},
+            "service": {"internal_port": 8000, "external_port": 31805},
+            "transform": {"image": BUSYBOX, "cmd": ["sh", "-c", "cat /pfs/data/f; " + STAYS]}}
+    server, pachctl = serve()
     pachctl.run("create", "repo", "data")
-    pachctl.create(pipeline={"name": "upper"}, input={"pfs": {"repo": "data", "glob": "/*"}},
-                   transform={"image": BUSYBOX, "cmd": ["true"]})
+    pachctl.create(**spec)
     pachctl.run("put", "file", "data@master:/f", "-f", "-", given="words\n")
-    wait_for(lambda: "JOB_FAILURE" in pachctl.run("list", "job", "-p", "upper", "--raw"))
-    assert "ReadWriteMany" in pachctl.run("list", "job", "-p", "upper", "--raw")
+    assert "ReadWriteMany" in pachctl.reaches("s", "PIPELINE_CRASHING", "volume")
+    assert server.stop() == 0
+    _, pachctl = serve("--kubernetes-claim", f"data:{tmp_path}/server")
+    wait_for(lambda: "words" in pachctl.run("logs", "--pipeline", "s"))
 
 
 def test_pods_of_a_server_with_tls_are_served_in_the_clear_where_it_says(cluster, serve, tmp_path):

@@ -34,6 +34,13 @@ package final class KubernetesLauncher: Launcher {
 
     package func reachesLoopback(from order: LaunchOrder) -> Bool { false }
 
+    /// Pods may run on any machine: a worker's files are its sidecar's.
+    package func mountsFolders(of order: LaunchOrder) -> Bool { false }
+
+    package func workerProgram(of order: LaunchOrder) -> String? {
+        options.toolImage == nil ? nil : KubernetesManifest.toolFolder + "/spile"
+    }
+
     /// Starts a run; returns once its program runs. What Kubernetes would try again for ever (an image that is not
     /// there, no node with room) is an error here, in its own words. Throws `permissionDenied` for a right that is
     /// missing.

@@ -33,8 +33,8 @@ extension KubernetesManifest {
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": .integer(options.grace),
             // Its first process is then the pod's, which reaps orphans, and not the program, which would be deaf to
-            // every signal it does not catch.
-            "shareProcessNamespace": true,
+            // every signal it does not catch. A worker sees to both, and its code must not see the sidecar.
+            "shareProcessNamespace": .bool(pod.sidecar == nil),
             "automountServiceAccountToken": false,
             "serviceAccountName": options.serviceAccount.map { .string($0) },
             "imagePullSecrets": .list(pullSecrets.map { ["name": .string($0)] }),
@@ -43,7 +43,7 @@ extension KubernetesManifest {
             "tolerations": .list(pod.tolerations),
             "securityContext": identity?.podContext,
             "initContainers": options.toolImage.map { .array([initContainer($0)]) },
-            "containers": [try userContainer(identity)],
+            "containers": .array([try userContainer(identity)] + (try sidecarContainer(identity).map { [$0] } ?? [])),
             "volumes": .list(try volumes()),
         ])
     }
@@ -80,6 +80,28 @@ extension KubernetesManifest {
             "resources": .present(["requests": pod.requests?.json, "limits": pod.limits?.json]),
             "securityContext": identity?.containerContext,
             "volumeMounts": .array(try mounts()),
+        ])
+    }
+
+    /// What has the files at `/pfs` of a worker in hand (`pps.md` §5.2). Its key comes by the pod's Secret, of which
+    /// the code's container is given other entries alone.
+    private func sidecarContainer(_ identity: KubernetesIdentity?) throws(SpileError) -> JSONValue? {
+        guard let sidecar = pod.sidecar else { return nil }
+        guard let image = options.toolImage else { throw SpileError.bug("a sidecar has no image") }
+        return .present([
+            "name": "storage", "image": .string(image), "imagePullPolicy": .string(options.pull.rawValue),
+            "command": [.string(Self.unexpanded(KubernetesOptions.toolBinary)), .string(LaunchSidecar.command)],
+            "env": [
+                ["name": .string(LaunchSidecar.hostVariable), "value": .string(sidecar.host)],
+                ["name": .string(LaunchSidecar.portVariable), "value": .string("\(sidecar.port)")],
+                [
+                    "name": .string(LaunchSidecar.keyVariable),
+                    "valueFrom": ["secretKeyRef": ["name": .string(fileSecret), "key": .string(Self.sidecarKey)]],
+                ],
+            ],
+            "resources": .present(["requests": pod.sidecarRequests?.json, "limits": pod.sidecarLimits?.json]),
+            "securityContext": (identity ?? .sidecar).containerContext,
+            "volumeMounts": [["name": "pachyderm-worker", "mountPath": "/pfs"]],
         ])
     }
 
@@ -130,7 +152,7 @@ extension KubernetesManifest {
             case .file(let path, let mode):
                 ["key": .string(key), "path": .string(path), "mode": .integer(mode)]
             case .input: ["key": .string(key), "path": .string(Self.inputFile)]
-            case .variable: nil
+            case .variable, .sidecar: nil
             }
         }
     }
@@ -232,6 +254,14 @@ extension KubernetesManifest {
 struct KubernetesIdentity {
     let user: Int64
     let group: Int64
+
+    /// Whom a sidecar runs as where nobody knows the code's user.
+    static let sidecar = KubernetesIdentity(user: 1000, group: 1000)
+
+    private init(user: Int64, group: Int64) {
+        self.user = user
+        self.group = group
+    }
 
     /// Nil for an empty text: the image's own user. Throws `failedPrecondition` for a name, which the image alone
     /// knows.

@@ -95,7 +95,11 @@ package struct KubernetesManifest: Sendable {
         case file(String, mode: UInt32)
         case variable(String)
         case input
+        /// The key by which the server knows the sidecar, and nobody else has.
+        case sidecar
     }
+
+    static let sidecarKey = "sidecar-key"
 
     /// What the pod's own Secret holds.
     var fileEntries: [(key: String, bytes: [UInt8], entry: Entry)] {
@@ -105,6 +109,7 @@ package struct KubernetesManifest: Sendable {
                 (Self.key(file.path, "file-\(index)"), file.bytes, .file(file.path, mode: Self.readable(file.mode))))
         }
         if !pod.standardInput.isEmpty { result.append(("input", pod.standardInput, .input)) }
+        if let sidecar = pod.sidecar { result.append((Self.sidecarKey, Array(sidecar.key.utf8), .sidecar)) }
         for (index, variable) in variables.enumerated() {
             result.append(("env-\(index)", Array(variable.value.utf8), .variable(variable.name)))
         }
@@ -120,14 +125,14 @@ package struct KubernetesManifest: Sendable {
     /// A key of a Secret: the name itself where it can be one.
     static func key(_ name: String, _ other: String) -> String {
         let isKey = name.utf8.allSatisfy { NameRules.isAlphanumeric($0) || "-_.".utf8.contains($0) }
-        let isTaken = ["input", ".", ".."].contains(name) || name.hasPrefix("env-") || name.hasPrefix("..")
+        let isTaken = ["input", sidecarKey, ".", ".."].contains(name) || name.hasPrefix("env-") || name.hasPrefix("..")
         return isKey && !isTaken && !name.isEmpty && name.utf8.count <= 253 ? name : other
     }
 
     /// Variables whose values do not stand in the pod: who may see pods sees no token, and Kubernetes expands no
     /// `$(…)`.
     var variables: [(name: String, value: String)] {
-        var result = pod.environment.filter { !$0.name.isEmpty && !Self.told.contains($0.name) }
+        var result = pod.environment.filter { !$0.name.isEmpty && !FarVariables.names.contains($0.name) }
         result += pod.secretFiles.map { ($0.variable, $0.path) }
         if let path = result.last(where: { $0.name == "PATH" })?.value, options.toolImage != nil {
             result.removeAll { $0.name == "PATH" }
@@ -138,9 +143,6 @@ package struct KubernetesManifest: Sendable {
         return Array(result.reversed().filter { seen.insert($0.name).inserted }.reversed())
             + pod.fileVariables.map { ($0.name, "\(Self.fileFolder)/\($0.path)") }
     }
-
-    /// What the pod itself tells.
-    static let told: Set<String> = ["PPS_POD_NAME", "PPS_WORKER_IP", "PACH_NAMESPACE"]
 
     // MARK: Service
 

@@ -82,6 +82,9 @@ package struct KubernetesResources: Sendable, Equatable {
         value?.string.flatMap { Quantity.parse($0) ?? 0 > 0 ? $0 : nil }
     }
 
+    /// What a sidecar asks for whose spec says nothing (`pps.md` §5.2).
+    static let sidecar = KubernetesResources(memory: "64M")
+
     /// As a container's `requests` or `limits`; nil for nothing.
     var json: JSONValue? {
         var texts: [String: String] = [:]

@@ -35,6 +35,10 @@ package struct KubernetesPod: Sendable {
     package var secretFiles: [LaunchMount]
     package var registryConfig: [UInt8]
     package var pfsFolder: String?
+    /// What has the files of a worker in hand; nil for what is none.
+    package var sidecar: LaunchSidecar?
+    package var sidecarRequests: KubernetesResources?
+    package var sidecarLimits: KubernetesResources?
     /// Whether `/pfs` lies in memory.
     package var usesMemory = false
     package var labels: [String: String]
@@ -72,6 +76,7 @@ package struct KubernetesPod: Sendable {
         secretFiles = order.secretFiles
         registryConfig = image.registryConfig
         pfsFolder = order.pfsFolder
+        sidecar = order.sidecar
         labels = Dictionary(image.labels.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         if image.memoryLimit != nil || image.processorLimit != nil {
             limits = KubernetesResources(
@@ -95,6 +100,9 @@ package struct KubernetesPod: Sendable {
         let (asked, most) = (spec.json["resourceRequests"], spec.json["resourceLimits"])
         requests = asked.map(KubernetesResources.init(spec:)) ?? (most == nil ? KubernetesOptions.defaultRequests : nil)
         limits = most.map(KubernetesResources.init(spec:))
+        sidecarRequests =
+            spec.json["sidecarResourceRequests"].map(KubernetesResources.init(spec:)) ?? KubernetesResources.sidecar
+        sidecarLimits = spec.json["sidecarResourceLimits"].map(KubernetesResources.init(spec:))
         nodeSelector = Self.texts(spec.json.at("schedulingSpec", "nodeSelector"))
         priorityClass = spec.json.at("schedulingSpec", "priorityClassName")?.string ?? ""
         tolerations = (spec.json["tolerations"]?.elements ?? []).map(Self.toleration)

@@ -59,7 +59,7 @@ struct KubernetesPodState: Sendable, Equatable {
         // What an engine could not start has ended too, at no time.
         let hadNoStart = ["ContainerCannotRun", "StartError", "CreateContainerError"].contains(end?.reason ?? "")
         hasStarted = user?.at("state", "running") != nil || end != nil && !hadNoStart
-        let statuses = prepared + (user.map { [$0] } ?? [])
+        let statuses = prepared + (status?["containerStatuses"]?.elements ?? [])
         waiting = statuses.compactMap { Self.reason($0.at("state", "waiting")) }.first { $0.reason != "" }
         unschedulable = status?["conditions"]?.elements.first {
             $0["type"]?.string == "PodScheduled" && $0["status"]?.string == "False"

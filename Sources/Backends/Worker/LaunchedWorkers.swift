@@ -1,27 +1,72 @@
 import Core
 
-/// Starts workers by a launcher: the program `spile worker`, which connects to a socket in the launch's `/pfs`.
+/// Starts workers by a launcher: the program `spile worker`, which connects to a socket in the launch's `/pfs`. Where
+/// that is on another machine, a sidecar made that socket, and connects to this server's ``WorkerDoor``.
 package struct LaunchedWorkers: WorkerHost {
     private let launcher: any Launcher
+    private let door: WorkerDoor?
+    private let randomness: any Randomness
 
     /// Seconds that a worker may take to be ready once it runs.
     private static let patience = 60.0
     private static let quotedLines = 3
-    private static let socketName = "worker"
 
-    package init(launcher: any Launcher) { self.launcher = launcher }
+    /// `door`: where workers come to that have their files elsewhere; nil where there can be none.
+    package init(launcher: any Launcher, door: WorkerDoor? = nil, randomness: any Randomness) {
+        self.launcher = launcher
+        self.door = door
+        self.randomness = randomness
+    }
 
-    package func keepsWorkers(for order: LaunchOrder) -> Bool { launcher.workerProgram(of: order) != nil }
+    package func place(of order: LaunchOrder) -> WorkerPlace? {
+        guard launcher.workerProgram(of: order) != nil else { return nil }
+        if launcher.mountsFolders(of: order) { return .near }
+        return door == nil ? nil : .far
+    }
 
     package func start(_ order: LaunchOrder) async throws -> any Worker {
-        guard let program = launcher.workerProgram(of: order), let folder = order.pfsFolder else {
-            throw SpileError.bug("a worker of \(order.pipeline) was to be started where none can be")
+        switch place(of: order) {
+        case .near: try await startNear(order)
+        case .far: try await startFar(order)
+        case nil: throw SpileError.bug("a worker of \(order.pipeline) was to be started where none can be")
         }
+    }
+
+    private func startNear(_ order: LaunchOrder) async throws -> any Worker {
+        guard let folder = order.pfsFolder else { throw SpileError.bug("a near worker has no folder") }
         let scratch = folder + "/" + WorkerScratch.name
-        let listener = try await BlockingThread.run { try UnixSocket.listen(Self.socketName, in: scratch) }
+        let listener = try await BlockingThread.run { try WorkerSocket.listen(WorkerScratch.socket, in: scratch) }
+        return try await launch(order, listener, tools: false) { [launcher] socket, handle, exit in
+            let link = WorkerLink(socket: socket, handle: handle, launcher: launcher)
+            return (link, await link.start(watching: exit))
+        }
+    }
+
+    private func startFar(_ order: LaunchOrder) async throws -> any Worker {
+        guard let door else { throw SpileError.bug("there is no door for a far worker") }
+        let key = (0..<4).map { _ in String(randomness.next(), radix: 36) }.joined()
+        let (guest, host, port) = try await BlockingThread.run { try door.expect(key) }
+        defer { guest.shut() }
+        var order = order
+        order.sidecar = LaunchSidecar(host: host, port: port, key: key)
+        return try await launch(order, guest, tools: true) { [launcher] socket, handle, exit in
+            let link = FarLink(socket: socket, handle: handle, launcher: launcher)
+            return (link, await link.start(watching: exit))
+        }
+    }
+
+    /// Launches a worker and waits until it is ready. `tools`: whether code finds the program's folder by its PATH.
+    private func launch(
+        _ order: LaunchOrder, _ listener: any WorkerListener, tools: Bool,
+        _ greet: (WorkerSocket, LaunchHandle, Task<LaunchExit, Never>) async -> (any Worker, WorkerLink.Greeting)
+    ) async throws -> any Worker {
+        guard let program = launcher.workerProgram(of: order) else {
+            throw SpileError.bug("there is no worker program")
+        }
         let said = OutputTail(limit: Self.quotedLines)
         var order = order
-        order.command = [program, "worker", WorkerScratch.path + "/" + Self.socketName]
+        order.command = [program, "worker", WorkerScratch.path + "/" + WorkerScratch.socket]
+        if tools, let end = program.lastIndex(of: "/") { order.command.append(String(program[..<end])) }
         order.standardInput = []
         let output = order.output
         order.output = { line in
@@ -31,39 +76,41 @@ package struct LaunchedWorkers: WorkerHost {
         let (launcher, handle) = (launcher, try await launcher.start(order))
         let exit = Task { (try? await launcher.wait(handle)) ?? .unknown }
         do {
-            return try await meet(listener, handle, exit, said)
+            guard let socket = await meet(listener, exit) else { throw Self.absence(said) }
+            let (worker, greeting) = await greet(socket, handle, exit)
+            switch greeting {
+            case .ready: return worker
+            case .none: throw Self.absence(said)
+            case .otherVersion:
+                throw SpileError(
+                    .failedPrecondition, "the program that workers run is of another version than the server",
+                    remedy: "let --tool-binary or --kubernetes-image name a spile of this version")
+            }
         } catch {
             await launcher.stop(handle, grace: 0)
             throw error
         }
     }
 
-    /// Waits for the worker to connect and to say that it is ready.
-    private func meet(
-        _ listener: UnixSocket, _ handle: LaunchHandle, _ exit: Task<LaunchExit, Never>, _ said: OutputTail
-    ) async throws -> any Worker {
-        let (timer, end) = (Task { try await Task.sleep(for: .seconds(Self.patience)) }, Task { await exit.value })
+    private static func absence(_ said: OutputTail) -> SpileError {
+        let lines = said.lines.isEmpty ? "" : ": " + said.lines.joined(separator: " | ")
+        return SpileError(.unavailable, "a worker could not be started, or took too long\(lines)")
+    }
+
+    /// Waits for the worker, or its sidecar, to connect; nil where it does not.
+    private func meet(_ listener: any WorkerListener, _ exit: Task<LaunchExit, Never>) async -> WorkerSocket? {
+        let timer = Task { try await Task.sleep(for: .seconds(Self.patience)) }
         defer { timer.cancel() }
         Task {
             _ = await timer.result
             listener.shut()
         }
         Task {
-            _ = await end.value
+            _ = await exit.value
             listener.shut()
         }
-        guard let socket = await withCheckedContinuation({ continuation in
+        return await withCheckedContinuation { continuation in
             BlockingThread.start { continuation.resume(returning: listener.accept()) }
-        }) else {
-            let lines = said.lines.isEmpty ? "" : ": " + said.lines.joined(separator: " | ")
-            throw SpileError(.unavailable, "a worker could not be started, or took too long\(lines)")
         }
-        let link = WorkerLink(socket: socket, handle: handle, launcher: launcher)
-        guard await link.start(watching: exit) else {
-            throw SpileError(
-                .failedPrecondition, "the program that workers run is of another version than the server",
-                remedy: "let --tool-binary name a spile of this version")
-        }
-        return link
     }
 }

@@ -23,13 +23,13 @@ struct WorkerCode {
 
     /// Starts the program.
     init(
-        _ number: UInt32, command: [String], variables: [String], folder: String, input: [UInt8]
+        _ number: UInt32, command: [String], variables: [String], tools: String?, folder: String, input: [UInt8]
     ) throws {
         self.number = number
         guard let program = command.first else {
             throw SpileError(.failedPrecondition, "nothing to run: no transform.cmd")
         }
-        let environment = Self.environment(with: variables)
+        let environment = Self.environment(with: variables, tools)
         let path = environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
         let inputFile = input.isEmpty ? -1 : try Self.memoryFile(input)
         defer { if inputFile >= 0 { _ = Self.shut(inputFile) } }
@@ -55,11 +55,15 @@ struct WorkerCode {
         for stream in streams { _ = fcntl(stream, F_SETFL, O_NONBLOCK) }
     }
 
-    /// The worker's own variables, and over them the run's.
-    private static func environment(with variables: [String]) -> [String] {
+    /// The worker's own variables, and over them the run's; `tools` behind all of PATH.
+    private static func environment(with variables: [String], _ tools: String?) -> [String] {
         func name(_ text: String) -> Substring { text.prefix { $0 != "=" } }
         let given = Set(variables.map(name))
-        return own.filter { !given.contains(name($0)) } + variables
+        let all = own.filter { !given.contains(name($0)) } + variables
+        guard let tools else { return all }
+        let path = all.last { $0.hasPrefix("PATH=") } ?? "PATH=/usr/local/bin:/usr/bin:/bin"
+        if path.dropFirst(5).split(separator: ":").contains(Substring(tools)) { return all }
+        return all.filter { !$0.hasPrefix("PATH=") } + ["\(path):\(tools)"]
     }
 
     /// The variables that the worker was started with.

@@ -1,10 +1,12 @@
 /// What a server and its worker tell each other over their socket: a length of four bytes, a kind, and fields; numbers
-/// are little-endian, texts and lists have their length before them.
-enum WorkerFrame: Equatable, Sendable {
+/// are little-endian, texts and lists have their length before them. A far worker's sidecar passes these on both ways.
+enum WorkerFrame: Sendable {
     // MARK: From the server
     case run(number: UInt32, command: [String], variables: [String], folder: String, input: [UInt8])
     /// Kill a run, if it is still under way.
     case interrupt(number: UInt32)
+    /// Let everybody read and write what stands at `/pfs`: whoever wants to has another user.
+    case openFiles(number: UInt32)
 
     // MARK: From the worker
     /// It is ready. Sent once, before all else.
@@ -14,8 +16,12 @@ enum WorkerFrame: Equatable, Sendable {
     case ended(number: UInt32, status: Int32)
     /// A run could not be started.
     case refused(number: UInt32, reason: String)
+    case filesOpen(number: UInt32)
 
-    static let version: UInt32 = 1
+    /// Between a server and a far worker's sidecar.
+    case far(FarFrame)
+
+    static let version: UInt32 = 2
     /// The longest frame there is, without its length: commands and inputs come from a spec, which is shorter.
     static let longest = 64 << 20
 
@@ -25,6 +31,8 @@ enum WorkerFrame: Equatable, Sendable {
     private static let outputKind: UInt8 = 4
     private static let endedKind: UInt8 = 5
     private static let refusedKind: UInt8 = 6
+    private static let openFilesKind: UInt8 = 7
+    private static let filesOpenKind: UInt8 = 8
 
     /// With its length.
     var bytes: [UInt8] {
@@ -48,6 +56,9 @@ enum WorkerFrame: Equatable, Sendable {
         case .refused(let number, let reason):
             writer.begin(Self.refusedKind, number)
             writer.put(Array(reason.utf8))
+        case .openFiles(let number): writer.begin(Self.openFilesKind, number)
+        case .filesOpen(let number): writer.begin(Self.filesOpenKind, number)
+        case .far(let frame): frame.put(into: &writer)
         }
         return writer.finish()
     }
@@ -76,69 +87,20 @@ enum WorkerFrame: Equatable, Sendable {
         case Self.refusedKind:
             guard let reason = reader.bytes() else { return nil }
             self = .refused(number: number, reason: String(decoding: reason, as: UTF8.self))
-        default: return nil
+        case Self.openFilesKind: self = .openFiles(number: number)
+        case Self.filesOpenKind: self = .filesOpen(number: number)
+        default:
+            guard let frame = FarFrame(kind: kind, number: number, &reader) else { return nil }
+            self = .far(frame)
         }
-    }
-}
-
-private struct FrameWriter {
-    private var bytes: [UInt8] = [0, 0, 0, 0]
-
-    mutating func begin(_ kind: UInt8, _ number: UInt32) {
-        bytes.append(kind)
-        put(number)
-    }
-
-    mutating func put(_ number: UInt32) { for shift in [0, 8, 16, 24] { bytes.append(UInt8(number >> shift & 0xff)) } }
-
-    mutating func put(_ field: [UInt8]) {
-        put(UInt32(field.count))
-        bytes += field
-    }
-
-    mutating func put(_ list: [[UInt8]]) {
-        put(UInt32(list.count))
-        for field in list { put(field) }
-    }
-
-    mutating func finish() -> [UInt8] {
-        let length = UInt32(bytes.count - 4)
-        for index in 0..<4 { bytes[index] = UInt8(length >> (8 * UInt32(index)) & 0xff) }
-        return bytes
-    }
-}
-
-private struct FrameFields {
-    var rest: ArraySlice<UInt8>
-
-    mutating func byte() -> UInt8? { rest.popFirst() }
-
-    mutating func number() -> UInt32? {
-        guard rest.count >= 4 else { return nil }
-        defer { rest = rest.dropFirst(4) }
-        return rest.prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
-    }
-
-    mutating func bytes() -> [UInt8]? {
-        guard let count = number(), rest.count >= Int(count) else { return nil }
-        defer { rest = rest.dropFirst(Int(count)) }
-        return Array(rest.prefix(Int(count)))
-    }
-
-    mutating func list() -> [[UInt8]]? {
-        guard let count = number() else { return nil }
-        var fields: [[UInt8]] = []
-        for _ in 0..<count {
-            guard let field = bytes() else { return nil }
-            fields.append(field)
-        }
-        return fields
     }
 }
 
 /// Cuts what comes over a socket into frames.
 struct WorkerFrames {
     private var pending: [UInt8] = []
+    /// The longest frame that is taken.
+    var longest = WorkerFrame.longest
 
     /// Whether the other side said something that is no frame: nothing more can be understood then.
     private(set) var isBroken = false
@@ -150,7 +112,7 @@ struct WorkerFrames {
         var start = 0
         while !isBroken, pending.count - start >= 4 {
             let length = pending[start..<start + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
-            if length > WorkerFrame.longest { isBroken = true }
+            if length > longest { isBroken = true }
             guard !isBroken, pending.count - start - 4 >= length else { break }
             guard let frame = WorkerFrame(pending[start + 4..<start + 4 + length]) else {
                 isBroken = true

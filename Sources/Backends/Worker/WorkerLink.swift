@@ -17,18 +17,24 @@ final class WorkerLink: Worker {
         var waiter: CheckedContinuation<WorkerRunEnd?, Never>
     }
 
-    private let socket: UnixSocket
+    private let socket: WorkerSocket
     private let handle: LaunchHandle
     private let launcher: any Launcher
     private let state = Mutex(State())
     private let ending = LaunchEnding()
+    /// Gets what a far worker's sidecar says beside, in order, and nil when nothing more comes.
+    private let far: (@Sendable (FarFrame?) -> Void)?
 
     /// Seconds that a worker has to end by itself once its server has hung up.
     private static let grace = 2.0
 
     /// `socket`: on which the worker has said nothing yet.
-    init(socket: UnixSocket, handle: LaunchHandle, launcher: any Launcher) {
+    init(
+        socket: WorkerSocket, handle: LaunchHandle, launcher: any Launcher,
+        far: (@Sendable (FarFrame?) -> Void)? = nil
+    ) {
         self.socket = socket
+        self.far = far
         self.handle = handle
         self.launcher = launcher
     }
@@ -37,9 +43,12 @@ final class WorkerLink: Worker {
 
     func end() async -> LaunchExit { await ending.value() }
 
-    /// Waits until the worker says that it is ready, then hears it until its end. False where it says something else:
-    /// it is of another version, and has to be stopped.
-    func start(watching exit: Task<LaunchExit, Never>) async -> Bool {
+    /// What a worker says first.
+    enum Greeting { case ready, otherVersion, none }
+
+    /// Waits until the worker says that it is ready, then hears it until its end. One that says something else, or
+    /// nothing, has to be stopped.
+    func start(watching exit: Task<LaunchExit, Never>) async -> Greeting {
         Task {
             let exit = await exit.value
             // Wakes the hearing thread where something else holds the other end.
@@ -81,9 +90,17 @@ final class WorkerLink: Worker {
         if Task.isCancelled { interrupt() }
     }
 
+    /// Ends what is between worker and server, and with it the worker.
+    func giveUp() { socket.shut() }
+
     private func interrupt() {
         guard let number = state.withLock({ $0.current?.number }) else { return }
-        _ = socket.send(.interrupt(number: number))
+        if far == nil {
+            _ = socket.send(.interrupt(number: number))
+        } else {
+            // Files may be on their way, for as long as the other end takes.
+            BlockingThread.start { [socket] in _ = socket.send(.interrupt(number: number)) }
+        }
     }
 
     func stop() async {
@@ -94,8 +111,8 @@ final class WorkerLink: Worker {
 
     // MARK: What it says
 
-    private func hear(_ greeting: CheckedContinuation<Bool, Never>) {
-        var greeting: CheckedContinuation<Bool, Never>? = greeting
+    private func hear(_ greeting: CheckedContinuation<Greeting, Never>) {
+        var greeting: CheckedContinuation<Greeting, Never>? = greeting
         var frames = WorkerFrames()
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         var streams = (LineSplitter(), LineSplitter())
@@ -104,7 +121,7 @@ final class WorkerLink: Worker {
             if bytes.isEmpty { break }
             for frame in frames.take(bytes) {
                 if case .hello(let version) = frame {
-                    greeting?.resume(returning: version == WorkerFrame.version)
+                    greeting?.resume(returning: version == WorkerFrame.version ? .ready : .otherVersion)
                     greeting = nil
                 } else {
                     take(frame, &streams)
@@ -117,8 +134,11 @@ final class WorkerLink: Worker {
             return state.current?.waiter
         }
         waiter?.resume(returning: nil)
-        greeting?.resume(returning: false)
+        greeting?.resume(returning: .none)
         socket.shut()
+        far?(nil)
+        // A worker of this machine ends when it hears nobody any more; another machine may be out of reach.
+        if far != nil { Task { await launcher.stop(handle, grace: Self.grace) } }
     }
 
     private func take(_ frame: WorkerFrame, _ streams: inout (LineSplitter, LineSplitter)) {
@@ -137,7 +157,8 @@ final class WorkerLink: Worker {
             conclude(number, .ended(LaunchExit(waitStatus: status)))
         case .refused(let number, let reason):
             conclude(number, .refused(SpileError(.failedPrecondition, reason)))
-        case .run, .interrupt, .hello: return
+        case .far(let frame): far?(frame)
+        case .run, .interrupt, .hello, .openFiles, .filesOpen: return
         }
     }
 

@@ -10,23 +10,38 @@ import Core
 /// What `spile worker` does: runs code for the server at the other end of a socket, one run after the other, until that
 /// end is closed. One thread does everything.
 package enum WorkerProgram {
-    /// `arguments`: the path of the server's socket. Returns the exit code. To be called on a thread that is the only
-    /// one.
+    /// `arguments`: the path of the server's socket, and a folder that code finds at the end of its PATH, if any.
+    /// Returns the exit code. To be called on a thread that is the only one.
     package static func run(_ arguments: [String]) -> Int32 {
-        guard arguments.count == 1, let path = arguments.first else {
+        guard 1...2 ~= arguments.count, let path = arguments.first else {
             return fail("worker: started by the server alone, with the path of its socket")
         }
         do {
-            let socket = try UnixSocket.connect(path)
+            let socket = try connect(path)
             guard spile_become_reaper() == 0 else { throw PosixFiles.fault("become the parent of", "all it starts") }
             let ends = spile_child_ends()
             guard ends >= 0 else { throw PosixFiles.fault("hear of", "the ends of what it starts") }
-            var loop = WorkerLoop(socket: socket, ends: ends)
+            var loop = WorkerLoop(socket: socket, ends: ends, tools: arguments.count > 1 ? arguments[1] : nil)
             return loop.run() ? 0 : 1
         } catch {
             return fail("worker: \(error)")
         }
     }
+
+    /// A sidecar may come up later than the worker.
+    private static func connect(_ path: String) throws -> WorkerSocket {
+        let deadline = monotonicSeconds() + patience
+        while true {
+            do { return try WorkerSocket.connect(path) } catch {
+                if monotonicSeconds() > deadline { throw error }
+                usleep(connectPause)
+            }
+        }
+    }
+
+    /// Seconds, and microseconds.
+    private static let patience = 60.0
+    private static let connectPause: UInt32 = 20_000
 
     private static func fail(_ text: String) -> Int32 {
         try? PosixFiles.writeAll(Array((text + "\n").utf8), to: 2, path: "its errors")
@@ -36,9 +51,11 @@ package enum WorkerProgram {
 
 /// The one loop of a worker: hears the server and what the code prints, and sees to the end of each run.
 struct WorkerLoop {
-    private let socket: UnixSocket
+    private let socket: WorkerSocket
     /// Readable when a child has ended.
     private let ends: Int32
+    /// What stands at the end of code's PATH.
+    private let tools: String?
     private var frames = WorkerFrames()
     private var code: WorkerCode?
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -46,8 +63,9 @@ struct WorkerLoop {
     /// Milliseconds between two looks at what is left of a run that has ended.
     private static let sweepPause: Int32 = 2
 
-    init(socket: UnixSocket, ends: Int32) {
+    init(socket: WorkerSocket, ends: Int32, tools: String?) {
         self.socket = socket
+        self.tools = tools
         self.ends = ends
     }
 
@@ -79,6 +97,9 @@ struct WorkerLoop {
             case .run(let number, let command, let variables, let folder, let input):
                 begin(number, command: command, variables: variables, folder: folder, input: input)
             case .interrupt(let number): if code?.number == number { code?.kill() }
+            case .openFiles(let number):
+                PfsOpening.open("/pfs")
+                _ = socket.send(.filesOpen(number: number))
             default: return false
             }
         }
@@ -93,7 +114,8 @@ struct WorkerLoop {
             return
         }
         do {
-            code = try WorkerCode(number, command: command, variables: variables, folder: folder, input: input)
+            code = try WorkerCode(
+                number, command: command, variables: variables, tools: tools, folder: folder, input: input)
         } catch {
             _ = socket.send(.refused(number: number, reason: "\(error)"))
         }

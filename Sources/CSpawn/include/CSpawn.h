@@ -63,6 +63,21 @@ int spile_listen(const char *path);
 int spile_connect(const char *path);
 /// Waits for whoever connects, until the socket is shut.
 int spile_accept(int listener);
+
+// Sockets that are ports. One whose other end says nothing for half a minute, also to the system's own questions, is ended;
+// where bytes are under way, when the system gives them up, which takes a quarter of an hour.
+
+/// A port of all addresses of this machine, 0 for a free one; `taken` says which.
+int spile_listen_port(int port, int *taken);
+int spile_connect_port(const char *host, const char *port);
+int spile_accept_port(int listener);
+/// The address of this machine by which it reaches another one.
+int spile_own_address(const char *host, const char *port, char *text, size_t size);
+
+// Either.
+
+/// Bounds how long one ``spile_receive`` waits; 0 for no bound.
+void spile_wait_at_most(int number, int seconds);
 /// Sends all of it, without a signal where nobody reads any more.
 int spile_send(int number, const void *bytes, size_t count);
 /// Waits for bytes; 0 at the end.

@@ -20,11 +20,11 @@ package protocol DatumDesk: Sendable {
     func next(error: String) async throws -> [String]
 
     /// What is being worked on.
-    func status() -> DatumDeskStatus
+    func status() async throws -> DatumDeskStatus
 
     /// Ends the try of the datum that is being worked on, if it is of `job` and has files that match every one of
     /// `filters`, each a path or a hash. Whether it did; then the code has ended.
-    func cancel(job: String, filters: [String]) async -> Bool
+    func cancel(job: String, filters: [String]) async throws -> Bool
 }
 
 package struct DatumDeskStatus: Sendable {

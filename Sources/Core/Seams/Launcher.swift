@@ -35,6 +35,9 @@ package protocol Launcher: Sendable {
     /// can be run.
     func workerProgram(of order: LaunchOrder) -> String?
 
+    /// Whether a folder of this machine can stand at `/pfs` of a worker that it starts for an order.
+    func mountsFolders(of order: LaunchOrder) -> Bool
+
     /// Whether an order's program reaches ports that this machine opens for itself alone, at 127.0.0.1.
     func reachesLoopback(from order: LaunchOrder) -> Bool
 
@@ -72,6 +75,7 @@ extension Launcher {
     package func mountsSecrets(of order: LaunchOrder) -> Bool { true }
     package func pfsOwner(of order: LaunchOrder) throws -> PfsOwner { .server }
     package func workerProgram(of order: LaunchOrder) -> String? { nil }
+    package func mountsFolders(of order: LaunchOrder) -> Bool { true }
     package func reachesLoopback(from order: LaunchOrder) -> Bool { true }
     package func serviceAddress(of pipeline: PipelineKey, on kind: LauncherKind?) async throws -> String? { nil }
     package func forget(_ pipeline: PipelineKey) async throws {}
@@ -108,6 +112,9 @@ package struct LaunchOrder: Sendable {
     /// A folder of this machine that stands at `/pfs` for the program and what it starts, writable, and for nobody else
     /// (`pps.md` §6.4); nil for none. It has to be there, and stays when the run is gone: who made it removes it.
     package var pfsFolder: String?
+    /// What stands beside the program and has its files in hand; nil for none. For a launcher that does not
+    /// ``Launcher/mountsFolders(of:)`` alone.
+    package var sidecar: LaunchSidecar?
     /// What a launcher with images runs the program in; a launcher that needs one refuses an order without.
     package var image: LaunchImage?
     /// Which launcher the pipeline asks for; nil leaves it to the server.
@@ -151,6 +158,27 @@ package struct LaunchVersion: Sendable {
         self.number = number
         self.specCommit = specCommit
         self.spec = spec
+    }
+}
+
+/// What a worker's sidecar has to know.
+package struct LaunchSidecar: Sendable {
+    /// Where it finds its server.
+    package var host: String
+    package var port: Int
+    /// By which the server knows it. Nothing may print it, and code must not get at it.
+    package var key: String
+
+    /// The word after which `spile` is a sidecar, and the variables that tell it all this.
+    package static let command = "sidecar"
+    package static let hostVariable = "SPILE_SERVER_HOST"
+    package static let portVariable = "SPILE_SERVER_PORT"
+    package static let keyVariable = "SPILE_WORKER_KEY"
+
+    package init(host: String, port: Int, key: String) {
+        self.host = host
+        self.port = port
+        self.key = key
     }
 }
 

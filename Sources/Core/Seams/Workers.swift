@@ -3,16 +3,24 @@
 ///
 /// A pipeline's pool of workers is the only caller.
 package protocol WorkerHost: Sendable {
-    /// Whether workers can be kept for orders like this one. Where they cannot, each run is a launch of its own.
-    func keepsWorkers(for order: LaunchOrder) -> Bool
+    /// Where workers for orders like this one are; nil where none can be kept and each run is a launch of its own.
+    func place(of order: LaunchOrder) -> WorkerPlace?
 
     /// Starts a worker where `order` would run its command: as its user, in its image, with its environment and files.
-    /// Neither its command nor its input is used. `order.pfsFolder` has to be there, with a folder
-    /// ``WorkerScratch/name`` in it, and stands at `/pfs` for every run.
+    /// Neither its command nor its input is used. For a near one `order.pfsFolder` has to be there, with a folder
+    /// ``WorkerScratch/name`` in it, and stands at `/pfs` for every run; a far one is a ``FarWorker``.
     ///
     /// Returns when the worker is ready. Throws what a launcher's start throws, and `unavailable` where the worker
     /// ended before it was ready: a later try may do.
     func start(_ order: LaunchOrder) async throws -> any Worker
+}
+
+/// Where the files lie that code of a worker finds at `/pfs`.
+package enum WorkerPlace: Sendable {
+    /// In a folder of this machine.
+    case near
+    /// Wherever the worker is.
+    case far
 }
 
 /// A launch that runs code on demand. When it ends, whatever it ran is ended too.
@@ -70,4 +78,6 @@ package enum WorkerScratch {
     package static let name = ".scratch"
     /// Its path as code sees it.
     package static let path = "/pfs/" + name
+    /// The socket in there at which the worker is met.
+    package static let socket = "worker"
 }

@@ -18,14 +18,22 @@ struct FolderRemoval {
     private var fault: SpileError?
 
     /// Removes `path` and all below it; nothing there is good too. Blocks. Throws what could not be removed.
-    static func remove(_ path: String) throws {
-        guard let top = enter(Array(path.utf8CString), in: AT_FDCWD) else {
-            if unlink(path) == 0 || errno == ENOENT { return }
+    static func remove(_ path: String) throws { try remove(Array(path.utf8CString), in: AT_FDCWD, shown: path) }
+
+    /// The same for a name, be it of any bytes, in an open folder, whose path is for errors.
+    static func remove(_ name: [CChar], in parent: Int32, of folder: String) throws {
+        let shown = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        try remove(name, in: parent, shown: folder + "/" + shown)
+    }
+
+    private static func remove(_ name: [CChar], in parent: Int32, shown path: String) throws {
+        guard let top = enter(name, in: parent) else {
+            if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
             throw LocalFile.fault("remove", path)
         }
         var removal = FolderRemoval(path: path)
         while try removal.pass(top) {}
-        guard rmdir(path) == 0 else { throw LocalFile.fault("remove", path) }
+        guard unlinkat(parent, name, AT_REMOVEDIR) == 0 else { throw LocalFile.fault("remove", path) }
     }
 
     private init(path: String) { self.path = path }

@@ -1,5 +1,4 @@
 import Core
-import Versioning
 
 #if canImport(Glibc)
     import Glibc
@@ -7,45 +6,63 @@ import Versioning
     import Musl
 #endif
 
-/// Lays files of commits out below a fresh folder, in which nobody else is at work yet.
+/// Lays pieces out below a fresh folder of this machine, in which nobody else is at work yet. One owner; blocks.
 struct InputLayer {
     let root: String
     let owner: PfsOwner
+    /// What was laid out of which input.
+    private(set) var marks: [LaidMark] = []
     /// FIFOs that want to be filled.
     private(set) var lazyFiles: [LazyFile] = []
+    private var current: Open?
 
-    private static let pieceBytes = 256 << 10
+    /// The file whose bytes come.
+    private final class Open {
+        let file: LocalFile
+        let place: String
+        let time: FileTime?
+
+        init(_ file: consuming LocalFile, _ place: String, _ time: FileTime?) {
+            self.file = file
+            self.place = place
+            self.time = time
+        }
+    }
 
     init(root: String, owner: PfsOwner) {
         self.root = root
         self.owner = owner
     }
 
-    mutating func lay(_ input: LaidInput) async throws {
-        try makeFolder("/" + input.name)
-        let path = FilePath.clean(input.path)
-        var above = "/" + input.name
-        for element in path.split(separator: "/").dropLast() {
-            above += "/" + element
-            try makeFolder(try Self.checked(above))
+    mutating func lay(_ piece: LaidPiece) throws {
+        if case .bytes(let bytes) = piece { return try append(bytes) }
+        try finish()
+        switch piece {
+        case .input(let name, let isLazy, let seconds):
+            marks.append(LaidMark(name: name, isLazy: isLazy, seconds: seconds))
+        case .folder(let place): try makeFolder(place)
+        case .file(let place, let time): current = try create(place, time)
+        case .fifo(let place, let number): lazyFiles.append(try makeFIFO(place, number))
+        case .bytes: break
         }
-        var lazy: [LazyFile] = []
-        let isThere = try await input.files.walk(path) { view in
-            let place = try Self.checked("/" + input.name + view.path)
-            if view.isDirectory {
-                if view.path != "/" { try makeFolder(String(place.dropLast())) }
-            } else if input.form == .lazy {
-                lazy.append(try makeFIFO(place, of: input.files, view.path))
-            } else {
-                try write(view, of: input, to: place)
+    }
+
+    /// To be called after the last piece.
+    mutating func finish() throws {
+        guard let open = current else { return }
+        current = nil
+        if let time = open.time {
+            let spec = timespec(tv_sec: time_t(time.seconds), tv_nsec: Int(time.nanoseconds))
+            if futimens(open.file.number, [spec, spec]) != 0 {
+                throw LocalFile.fault("set the time of", "/pfs" + open.place)
             }
-            return true
         }
-        guard isThere || path == "/" else {
-            throw SpileError.notFound(
-                "input \(input.name): there is no file \(path) in commit \(input.files.commit.key)")
+        guard fchmod(open.file.number, fileMode) == 0 else {
+            throw LocalFile.fault("open to its user", "/pfs" + open.place)
         }
-        lazyFiles += lazy
+        if case .user(let user, let group) = owner, fchown(open.file.number, user, group) != 0 {
+            throw LocalFile.fault("give to transform.user", "/pfs" + open.place)
+        }
     }
 
     /// Makes a folder below the root; one that is there already is good.
@@ -62,45 +79,25 @@ struct InputLayer {
         try give(path, place)
     }
 
-    func write(_ bytes: [UInt8], to place: String) throws {
-        try create(place) { file in
-            if !file.writeAll(bytes) { throw LocalFile.fault("write", "/pfs" + place) }
-        }
-    }
-
-    private func write(_ view: FileView, of input: LaidInput, to place: String) throws {
-        let size = input.form == .empty ? 0 : view.size
-        try create(place) { file in
-            if input.form == .content, let entry = view.entry {
-                var reader = input.files.store.reader(entry)
-                while let bytes = try reader.next(maxBytes: Self.pieceBytes) {
-                    if !file.writeAll(bytes) { throw LocalFile.fault("write", "/pfs" + place) }
-                }
-            }
-            let time = InputStamp.time(of: view.path, size: size, in: input.files.commit)
-            if futimens(file.number, [time, time]) != 0 { throw LocalFile.fault("set the time of", "/pfs" + place) }
-        }
-    }
-
-    private func create(_ place: String, _ body: (borrowing LocalFile) throws -> Void) throws {
+    private func create(_ place: String, _ time: FileTime?) throws -> Open {
         guard let file = LocalFile(root + place, O_WRONLY | O_CREAT | O_TRUNC) else {
             throw LocalFile.fault("lay out", "/pfs" + place)
         }
-        try body(file)
-        guard fchmod(file.number, fileMode) == 0 else { throw LocalFile.fault("open to its user", "/pfs" + place) }
-        if case .user(let user, let group) = owner, fchown(file.number, user, group) != 0 {
-            throw LocalFile.fault("give to transform.user", "/pfs" + place)
-        }
+        return Open(file, place, time)
     }
 
-    private func makeFIFO(_ place: String, of files: CommitFiles, _ name: String) throws -> LazyFile {
+    private func append(_ bytes: [UInt8]) throws {
+        guard let open = current else { throw SpileError.bug("bytes came before their file") }
+        if !open.file.writeAll(bytes) { throw LocalFile.fault("write", "/pfs" + open.place) }
+    }
+
+    private func makeFIFO(_ place: String, _ number: UInt32) throws -> LazyFile {
         let path = root + place
         guard mkfifo(path, fileMode) == 0 || errno == EEXIST, chmod(path, fileMode) == 0,
             let info = LocalFile.status(path), info.isFIFO
         else { throw LocalFile.fault("lay out", "/pfs" + place) }
         try give(path, place)
-        return LazyFile(
-            path: path, device: UInt64(info.st_dev), node: UInt64(info.st_ino), name: name, files: files)
+        return LazyFile(path: path, node: FileNode(info), number: number)
     }
 
     private func give(_ path: String, _ place: String) throws {
@@ -110,17 +107,12 @@ struct InputLayer {
 
     private var folderMode: UInt32 { owner == .everybody ? 0o777 : 0o755 }
     private var fileMode: UInt32 { owner == .everybody ? 0o666 : 0o644 }
+}
 
-    /// Refuses what would name another place than it says. No commit holds such paths; this is the last door.
-    static func checked(_ place: String) throws(SpileError) -> String {
-        var bytes = Substring(place).utf8
-        if bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
-        for element in bytes.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        where element.isEmpty || element.elementsEqual(".".utf8) || element.elementsEqual("..".utf8)
-            || element.contains(0)
-        {
-            throw .invalid("\(FilePath.quoted("/pfs" + place)) cannot be laid out: it names no file below /pfs")
-        }
-        return place
-    }
+/// An input whose files stand at `/pfs/<name>`.
+struct LaidMark: Sendable {
+    let name: String
+    let isLazy: Bool
+    /// See ``InputStamp``.
+    let seconds: Int64
 }

@@ -11,15 +11,16 @@ import Versioning
 /// of its path and size. A file that still bears it is the commit's own, byte for byte; one that the program wrote to,
 /// or put in its place, is not.
 enum InputStamp {
-    static func time(of path: String, size: UInt64, in commit: CommitRecord) -> timespec {
-        let instant = commit.finished ?? commit.started
-        return timespec(
-            tv_sec: time_t(instant.seconds), tv_nsec: Int(hash(path, size) % 1_000_000_000))
+    /// The part of the time that is the same for all files of a commit.
+    static func seconds(of commit: CommitRecord) -> Int64 { (commit.finished ?? commit.started).seconds }
+
+    static func time(of path: String, size: UInt64, seconds: Int64) -> FileTime {
+        FileTime(seconds: seconds, nanoseconds: Int32(hash(path, size) % 1_000_000_000))
     }
 
-    static func isOn(_ info: stat, _ path: String, in commit: CommitRecord) -> Bool {
-        let wanted = time(of: path, size: UInt64(info.st_size), in: commit)
-        return info.st_mtim.tv_sec == wanted.tv_sec && info.st_mtim.tv_nsec == wanted.tv_nsec
+    static func isOn(_ info: stat, _ path: String, seconds: Int64) -> Bool {
+        let wanted = time(of: path, size: UInt64(info.st_size), seconds: seconds)
+        return info.st_mtim.tv_sec == wanted.seconds && info.st_mtim.tv_nsec == Int(wanted.nanoseconds)
     }
 
     /// FNV-1a.

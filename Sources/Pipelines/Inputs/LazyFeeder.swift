@@ -1,7 +1,6 @@
 import Core
 import Foundation
 import Synchronization
-import Versioning
 
 #if canImport(Glibc)
     import Glibc
@@ -9,19 +8,28 @@ import Versioning
     import Musl
 #endif
 
-/// A FIFO that wants to be filled with a file of a commit when somebody opens it.
+/// A FIFO that wants to be filled when somebody opens it.
 struct LazyFile: Sendable {
     let path: String
     /// Tells it from whatever the program may have put in its place.
-    let device: UInt64
-    let node: UInt64
-    /// The file's path in the commit.
-    let name: String
-    let files: CommitFiles
+    let node: FileNode
+    /// Under which its content is asked for.
+    let number: UInt32
 
     /// The same where the folder around has become another.
     func moved(from folder: String, to other: String) -> LazyFile {
-        LazyFile(path: other + path.dropFirst(folder.count), device: device, node: node, name: name, files: files)
+        LazyFile(path: other + path.dropFirst(folder.count), node: node, number: number)
+    }
+}
+
+/// What tells a file of this machine from every other.
+struct FileNode: Hashable, Sendable {
+    let device: UInt64
+    let number: UInt64
+
+    init(_ info: stat) {
+        device = UInt64(info.st_dev)
+        number = UInt64(info.st_ino)
     }
 }
 
@@ -41,20 +49,21 @@ final class LazyFeeder: Sendable {
     }
 
     private let files: [LazyFile]
+    private let content: LazyContent
     private let state = Mutex(State())
     /// A pipe whose writing end is closed to wake the thread for its end.
     private let wakeRead: Int32
     private let wakeWrite: Int32
 
-    private static let openAtOnce = 32
-    private static let pieceBytes = 64 << 10
+    static let openAtOnce = 32
     private static let shortestPause = 2
     private static let longestPause = 50
     /// How many files are tried in a millisecond, at least.
     private static let triesPerMillisecond = 200
 
-    init(_ files: [LazyFile]) throws {
+    init(_ files: [LazyFile], content: @escaping LazyContent) throws {
         self.files = files
+        self.content = content
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw LocalFile.fault("make", "a pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -131,10 +140,8 @@ final class LazyFeeder: Sendable {
                 // Nobody reads it, or too much is open now; else it is gone.
                 return ![ENXIO, EMFILE, ENFILE, EINTR, ENOMEM].contains(errno)
             }
-            guard let info = file.status, info.isFIFO, UInt64(info.st_dev) == lazy.device,
-                UInt64(info.st_ino) == lazy.node
-            else { return true }
-            open.append(Feed(file, lazy))
+            guard let info = file.status, info.isFIFO, FileNode(info) == lazy.node else { return true }
+            open.append(Feed(file, lazy.number, content))
             return true
         }
         return open.count > before
@@ -146,45 +153,33 @@ final class LazyFeeder: Sendable {
             guard try feed.fill() else { return false }
         } catch {
             state.withLock { state in
-                if state.fault == nil { state.fault = Self.fault(feed.lazy, error) }
+                if state.fault == nil { state.fault = error }
             }
             return false
         }
         return feed.drain()
     }
 
-    private static func fault(_ lazy: LazyFile, _ error: any Error) -> any Error {
-        let what = "cannot read \(lazy.name) of commit \(lazy.files.commit.key) for a lazy input"
-        if let error = error as? SpileError { return error.wrapped(what) }
-        return SpileError(.internal, what, cause: error)
-    }
-
     /// An open FIFO. Used by the feeder's thread alone.
     private final class Feed {
         let file: LocalFile
-        let lazy: LazyFile
-        private var next: (() throws -> [UInt8]?)?
+        private let number: UInt32
+        private let content: LazyContent
+        private var offset: UInt64 = 0
         private var piece: ArraySlice<UInt8> = []
 
-        init(_ file: consuming LocalFile, _ lazy: LazyFile) {
+        init(_ file: consuming LocalFile, _ number: UInt32, _ content: @escaping LazyContent) {
             self.file = file
-            self.lazy = lazy
+            self.number = number
+            self.content = content
         }
 
         /// Sees to it that there is something to write; false at the end.
         func fill() throws -> Bool {
             if !piece.isEmpty { return true }
-            if next == nil { next = try source() }
-            piece = (try next?() ?? [])[...]
+            piece = try content(number, offset)[...]
+            offset += UInt64(piece.count)
             return !piece.isEmpty
-        }
-
-        private func source() throws -> () throws -> [UInt8]? {
-            guard let entry = try lazy.files.inspect(lazy.name)?.entry else {
-                throw SpileError.notFound("it is not there any more")
-            }
-            var reader = lazy.files.store.reader(entry)
-            return { try reader.next(maxBytes: LazyFeeder.pieceBytes) }
         }
 
         /// Writes as much as the reader has room for; false when nobody reads any more.

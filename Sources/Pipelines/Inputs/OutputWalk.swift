@@ -1,5 +1,4 @@
 import Core
-import Versioning
 
 #if canImport(Glibc)
     import Glibc
@@ -14,7 +13,9 @@ import Versioning
 /// fit into one batch are read again for the next.
 struct OutputWalk {
     let view: PfsView
-    let inputs: [LaidInput]
+    let marks: [LaidMark]
+    /// The FIFOs that lazy inputs were given.
+    let lazyNodes: Set<FileNode>
     /// Whether links may lead to files of this machine outside of `/pfs`: only where the program was one of this
     /// machine's and could read no more than the server can.
     let followsLinksOut: Bool
@@ -140,10 +141,10 @@ struct OutputWalk {
         let parts = place.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 2)
         guard parts.count == 3 else { return nil }
         let (name, path) = (String(Substring(parts[1])), "/" + String(Substring(parts[2])))
-        let isOwn = inputs.contains { input in
-            guard input.name == name else { return false }
-            if input.form == .lazy { return info.isFIFO && (try? input.files.inspect(path)?.entry) != nil }
-            return info.isRegular && InputStamp.isOn(info, path, in: input.files.commit)
+        let isOwn = marks.contains { mark in
+            guard mark.name == name else { return false }
+            if mark.isLazy { return info.isFIFO && lazyNodes.contains(FileNode(info)) }
+            return info.isRegular && InputStamp.isOn(info, path, seconds: mark.seconds)
         }
         return isOwn ? .input(name: name, path: path) : nil
     }

@@ -12,7 +12,9 @@ package struct PfsFolder: Sendable {
     let folder: String
     let inputs: [LaidInput]
     let owner: PfsOwner
+    private let marks: [LaidMark]
     private let lazyFiles: [LazyFile]
+    private let content: LazyContent
     private var feeder: LazyFeeder?
 
     /// For ``LaunchOrder/pfsFolder``.
@@ -34,11 +36,13 @@ package struct PfsFolder: Sendable {
         guard LocalFile.makeFolder(folder, mode: 0o700) else { throw LocalFile.fault("make folder", folder) }
         do {
             var layer = InputLayer(root: folder + "/pfs", owner: owner)
+            var walk = InputWalk()
             try layer.makeFolder("")
-            for input in inputs { try await layer.lay(input) }
-            try layer.makeFolder("/out")
-            try layer.write(Array(text(of: variables).utf8), to: "/.env")
-            var pfs = PfsFolder(folder: folder, inputs: inputs, owner: owner, lazyFiles: layer.lazyFiles)
+            try await walk.lay(inputs, variables: variables) { try layer.lay($0) }
+            try layer.finish()
+            let readers = LazyReaders(walk.lazySources)
+            var pfs = PfsFolder(
+                folder: folder, inputs: inputs, owner: owner, layer: layer, content: { try readers.read($0, from: $1) })
             if !isForStage { try pfs.feed(layer.lazyFiles) }
             return pfs
         } catch {
@@ -49,22 +53,25 @@ package struct PfsFolder: Sendable {
 
     /// The same for an owner who asks for no ``outputs(_:)``: it keeps no commit from being collected.
     package var released: PfsFolder {
-        PfsFolder(folder: folder, inputs: [], owner: owner, lazyFiles: [], feeder: feeder)
+        var other = PfsFolder(
+            folder: folder, inputs: [], owner: owner, layer: InputLayer(root: path, owner: owner), content: content)
+        other.feeder = feeder
+        return other
     }
 
     private init(
-        folder: String, inputs: [LaidInput], owner: PfsOwner, lazyFiles: [LazyFile], feeder: LazyFeeder? = nil
+        folder: String, inputs: [LaidInput], owner: PfsOwner, layer: InputLayer, content: @escaping LazyContent
     ) {
         self.folder = folder
         self.inputs = inputs
         self.owner = owner
-        self.lazyFiles = lazyFiles
-        self.feeder = feeder
+        self.content = content
+        (marks, lazyFiles) = (layer.marks, layer.lazyFiles)
     }
 
     private mutating func feed(_ files: [LazyFile]) throws {
         if files.isEmpty { return }
-        let feeder = try LazyFeeder(files)
+        let feeder = try LazyFeeder(files, content: content)
         feeder.start()
         self.feeder = feeder
     }
@@ -87,7 +94,10 @@ package struct PfsFolder: Sendable {
     /// when nothing of the launch runs any more. Throws `failedPrecondition` or `unknown` for what no commit can hold,
     /// with its path: the program has to change.
     package func outputs(_ body: (OutputFile) async throws -> Void) async throws {
-        try await OutputWalk(view: PfsView(folder: folder), inputs: inputs, followsLinksOut: owner == .server).run(body)
+        try await OutputWalk(
+            view: PfsView(folder: folder), marks: marks, lazyNodes: Set(lazyFiles.map(\.node)),
+            followsLinksOut: owner == .server
+        ).run(body)
     }
 
     /// Removes the folder and all in it, whatever the program made of it; also where it is gone already. Throws

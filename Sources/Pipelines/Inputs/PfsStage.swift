@@ -17,7 +17,7 @@ struct PfsStage: Sendable {
 
     /// For ``LaunchOrder/pfsFolder``.
     var path: String { folder + "/pfs" }
-    private var scratch: String { path + "/" + WorkerScratch.name }
+    var scratch: String { path + "/" + WorkerScratch.name }
 
     /// Makes it at `folder`, which must not exist.
     static func make(at folder: String, owner: PfsOwner) throws -> PfsStage {
@@ -25,9 +25,7 @@ struct PfsStage: Sendable {
         let stage = PfsStage(folder: folder, owner: owner)
         do {
             try InputLayer(root: stage.path, owner: owner).makeFolder("")
-            guard LocalFile.makeFolder(stage.scratch, mode: 0o755), chmod(stage.scratch, 0o755) == 0 else {
-                throw LocalFile.fault("make folder", stage.scratch)
-            }
+            try stage.makeScratch()
         } catch {
             try? FolderRemoval.remove(folder)
             throw error
@@ -35,10 +33,17 @@ struct PfsStage: Sendable {
         return stage
     }
 
+    /// Makes what is the worker's own in ``path``, which is there.
+    func makeScratch() throws {
+        guard LocalFile.makeFolder(scratch, mode: 0o755), chmod(scratch, 0o755) == 0 else {
+            throw LocalFile.fault("make folder", scratch)
+        }
+    }
+
     /// Lays files beside what comes and goes, in place of those of the same names, and returns where code finds them,
     /// in their order. Modes widen to where the code's user can read. Throws `unavailable` where code has put something
     /// else in the place of the folder: another worker will do.
-    func keep(_ files: [(path: String, bytes: [UInt8], mode: UInt32)]) throws -> [String] {
+    func keep(_ files: [WorkerFile]) throws -> [String] {
         // Code may own the folder above, but not this one: what is reached by it is no link to elsewhere.
         guard let folder = LocalFolder(scratch), LocalFile.owner(of: folder.number) == geteuid() else {
             throw SpileError(.unavailable, "code has replaced \(WorkerScratch.path), which is the worker's own")
@@ -73,13 +78,24 @@ struct PfsStage: Sendable {
     /// Moves all that stands in a folder to `/pfs`.
     func take(from other: String) throws { try Self.move(from: other, to: path) }
 
+    /// Removes all that stands at `/pfs`, but what is the worker's own.
+    func clear() throws {
+        guard let folder = LocalFolder(path) else { throw LocalFile.fault("list", path) }
+        for name in Self.movable(folder) { try FolderRemoval.remove(name, in: folder.number, of: path) }
+    }
+
+    private static func movable(_ folder: borrowing LocalFolder) -> [[CChar]] {
+        let scratch = Array(WorkerScratch.name.utf8CString)
+        var names: [[CChar]] = []
+        while let name = folder.next() { if name != scratch { names.append(name) } }
+        return names
+    }
+
     private static func move(from source: String, to target: String) throws {
         guard let folder = LocalFolder(source) else { throw LocalFile.fault("list", source) }
-        var names: [[CChar]] = []
-        while let name = folder.next() { names.append(name) }
+        let names = movable(folder)
         guard let place = LocalFolder(target) else { throw LocalFile.fault("list", target) }
-        let scratch = Array(WorkerScratch.name.utf8CString)
-        for name in names where name != scratch {
+        for name in names {
             if renameat(folder.number, name, place.number, name) == 0 { continue }
             // A folder that moves has to be writable itself, since it names the one above it: code may have changed it.
             guard errno == EACCES, LocalFolder.allowChanges(to: name, in: folder.number),

@@ -44,6 +44,10 @@ package struct Launchers: Launcher {
         launchers[order.launcher ?? usual]?.publishesPort(of: order) ?? false
     }
 
+    package func mountsFolders(of order: LaunchOrder) -> Bool {
+        launchers[order.launcher ?? usual]?.mountsFolders(of: order) ?? true
+    }
+
     package func workerProgram(of order: LaunchOrder) -> String? {
         launchers[order.launcher ?? usual]?.workerProgram(of: order)
     }

@@ -41,8 +41,15 @@ final class BatchSession {
     /// Starts the code where it does not run; gives the number of the port where it asks.
     func start() async throws -> Int {
         if let code { return code.port.number }
-        guard let ports = job.context.ports else { throw SpileError.bug("there are no ports for batching code") }
-        let seat = try await hold.take()
+        do { return try await start(in: try await hold.take()) } catch {
+            guard error is WorkerGone || error is UnfitSeat else { throw error }
+            await hold.giveBack(isGood: false)
+            throw (error as? UnfitSeat)?.error ?? error
+        }
+    }
+
+    private func start(in seat: WorkerPool.Seat) async throws -> Int {
+        guard let ports = ports(of: seat) else { throw SpileError.bug("there are no ports for batching code") }
         let desk = BatchDesk(
             job: job.record.key, worker: name, number: worker, progress: job.context.progress)
         let port = try await ports.open(desk)
@@ -50,7 +57,7 @@ final class BatchSession {
             let order = job.order(variables: [:], worker: name, port: port.number) { [subject] in
                 subject.current.withLock { $0 }
             }
-            let run = try SeatedCode(seat: seat, job: job, order: order, variables: [:], port: port.number)
+            let run = try await SeatedCode(seat: seat, job: job, order: order, variables: [:], port: port.number)
                 .work(order.command, order.standardInput)
             let task = Task { desk.end(await seat.worker.run(run)) }
             code = Code(seat: seat, desk: desk, port: port, task: task)
@@ -61,41 +68,39 @@ final class BatchSession {
         }
     }
 
+    /// Code asks where it runs.
+    private func ports(of seat: WorkerPool.Seat) -> (any DatumPorts)? {
+        if case .far(let worker) = seat.place { worker } else { job.context.ports }
+    }
+
     /// Gives the code, started before, the datum that is laid out for it, and waits for what it makes of it.
     func work(
-        on attempt: DatumAttempt, _ order: LaunchOrder, _ folder: inout PfsFolder
+        on attempt: DatumAttempt, _ order: LaunchOrder, _ files: inout any DatumFiles
     ) async throws -> DatumAttempt.Result {
         guard let code else { throw SpileError.bug("batching code was not started") }
         let seat = code.seat
-        let result: Swift.Result<DatumAttempt.Result, any Error>
-        do {
-            let first = try await attempt.noting { run in
-                run.begin { code.task.cancel() }
-                defer { run.begin(nil) }
-                return try await self.hand(order, &folder, to: code, attempt, run)
+        let outcome = await attempt.seated(in: seat, &files) { files in
+            do {
+                let first = try await attempt.noting { run in
+                    run.begin { code.task.cancel() }
+                    defer { run.begin(nil) }
+                    return try await self.hand(&files, to: code, attempt, run)
+                }
+                if case .good = first { self.code?.isReady = true } else { await self.end() }
+                let other = try await SeatedCode(
+                    seat: seat, job: self.job, order: order, variables: attempt.variables, port: code.port.number)
+                return try await attempt.afterFault(first, in: other)
+            } catch {
+                await self.end()
+                throw error
             }
-            if case .good = first { self.code?.isReady = true } else { await end() }
-            let other = try SeatedCode(
-                seat: seat, job: job, order: order, variables: attempt.variables, port: code.port.number)
-            result = .success(try await attempt.afterFault(first, in: other))
-        } catch {
-            await end()
-            result = .failure(error)
         }
-        do {
-            try? await folder.finish()
-            try folder.leave(seat.stage)
-        } catch {
-            await giveBack(isGood: false)
-            throw error
-        }
-        if case .success(.lost) = result { await giveBack(isGood: false) }
-        return try result.get()
+        if !outcome.isSeatGood { await giveBack(isGood: false) }
+        return try outcome.result.get()
     }
 
     private func hand(
-        _ order: LaunchOrder, _ folder: inout PfsFolder, to code: Code, _ attempt: DatumAttempt,
-        _ run: CodeRun
+        _ files: inout any DatumFiles, to code: Code, _ attempt: DatumAttempt, _ run: CodeRun
     ) async throws -> DatumAttempt.Result {
         if !code.isReady {
             switch try await event(at: code, attempt, run) {
@@ -104,7 +109,7 @@ final class BatchSession {
             case nil: return attempt.timedOut
             }
         }
-        try folder.enter(code.seat.stage)
+        try await files.enter(code.seat)
         subject.current.withLock { $0 = TransformJob.Subject(attempt.datum) }
         // No more than what tells of the datum: anyone on this machine may ask at the port.
         let told = attempt.variables.merging(["PACH_JOB_ID": "\(job.record.key.id)"]) { $1 }

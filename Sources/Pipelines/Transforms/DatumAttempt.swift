@@ -47,73 +47,118 @@ struct DatumAttempt: Sendable {
     ) async throws -> Result {
         let began = job.context.world.clock.now()
         // The code comes up while the datum is laid out.
-        let (port, subject) = (try await batch?.start(), TransformJob.Subject(datum))
+        let (port, subject): (Int?, TransformJob.Subject)
+        do { (port, subject) = (try await batch?.start(), TransformJob.Subject(datum)) } catch is WorkerGone {
+            return .lost("its worker is gone")
+        }
         let order = job.order(variables: variables, worker: name, port: port) { subject }
-        var folder = try await PfsFolder.lay(
-            inputs, variables: order.environment, at: job.context.freshFolder(),
-            owner: job.context.launcher.pfsOwner(of: order), isForStage: job.pool != nil)
+        var files = try await files(order, into: output)
         do {
             let laid = job.context.world.clock.now()
-            stats.downloadSeconds += laid.seconds(since: began)
-            let result = try await code(order, &folder, on: hold, in: batch)
+            let result = try await code(order, &files, on: hold, in: batch)
             let ran = job.context.world.clock.now()
-            stats.processSeconds += ran.seconds(since: laid)
+            let moving = files.movingSeconds
+            stats.downloadSeconds += laid.seconds(since: began) + moving.in
+            stats.processSeconds += ran.seconds(since: laid) - moving.in - moving.out
             guard case .good = result else {
-                try await folder.remove()
+                try await files.remove()
                 return result
             }
-            let taken = try await take(folder, &stats, into: output)
-            stats.uploadSeconds += job.context.world.clock.now().seconds(since: ran)
-            try await folder.remove()
+            let taken = try await take(&files, &stats)
+            stats.uploadSeconds += job.context.world.clock.now().seconds(since: ran) + moving.out
+            try await files.remove()
             return taken
         } catch {
-            try? await folder.remove()
+            try? await files.remove()
             throw error
         }
     }
 
-    /// Takes what the code left. What cannot be taken is the code's fault, like a bad exit.
-    private func take(_ folder: PfsFolder, _ stats: inout DatumStats, into output: JobOutput) async throws -> Result {
-        do {
-            try await folder.finish()
-            stats.uploadBytes = try await output.take(folder, of: datum.id)
-            return .good
-        } catch let error as SpileError where [.failedPrecondition, .unknown, .invalidArgument].contains(error.code) {
-            return .failed("\(error)")
+    private func files(_ order: LaunchOrder, into output: JobOutput) async throws -> any DatumFiles {
+        if job.pool?.place == .far {
+            // What the pod tells of itself, the server does not know.
+            let variables = order.environment.filter { !FarVariables.names.contains($0.name) }
+            return FarFiles(
+                inputs, variables: variables, of: datum.id, into: output, clock: job.context.world.clock)
         }
+        let folder = try await PfsFolder.lay(
+            inputs, variables: order.environment, at: job.context.freshFolder(),
+            owner: job.context.launcher.pfsOwner(of: order), isForStage: job.pool != nil)
+        return NearFiles(folder, of: datum.id, into: output)
+    }
+
+    /// Takes what the code left. What cannot be taken is the code's fault, like a bad exit.
+    private func take(_ files: inout any DatumFiles, _ stats: inout DatumStats) async throws -> Result {
+        do {
+            stats.uploadBytes = try await files.take()
+            return .good
+        } catch {
+            guard let fault = Self.codesFault(error) else { throw error }
+            return .failed(fault)
+        }
+    }
+
+    /// What of an error in taking what code left is the code's own fault; nil where it is not.
+    static func codesFault(_ error: any Error) -> String? {
+        guard let error = error as? SpileError else { return nil }
+        return [.failedPrecondition, .unknown, .invalidArgument].contains(error.code) ? "\(error)" : nil
     }
 
     /// Runs the code, in a worker where there are such.
     private func code(
-        _ order: LaunchOrder, _ folder: inout PfsFolder, on hold: SeatHold?, in batch: BatchSession?
+        _ order: LaunchOrder, _ files: inout any DatumFiles, on hold: SeatHold?, in batch: BatchSession?
     ) async throws -> Result {
-        if let batch { return try await batch.work(on: self, order, &folder) }
+        if let batch { return try await batch.work(on: self, order, &files) }
         guard let hold else {
             var order = order
-            order.pfsFolder = folder.path
+            order.pfsFolder = files.folder
             return try await tryCode(LaunchedCode(context: job.context, order: order))
         }
         let seat = try await hold.take()
-        let result: Swift.Result<Result, any Error>
-        do {
+        let outcome = await seated(in: seat, &files) { files in
             if isFirst { try job.failure.check() }
-            let code = try SeatedCode(seat: seat, job: job, order: order, variables: variables)
-            try folder.enter(seat.stage)
-            result = .success(try await tryCode(code))
-        } catch {
-            result = .failure(error)
-        }
-        do {
-            // What keeps a lazy file from being read is told when the folder is taken.
-            try? await folder.finish()
-            try folder.leave(seat.stage)
-        } catch {
-            await hold.giveBack(isGood: false)
-            throw error
+            let code = try await SeatedCode(seat: seat, job: job, order: order, variables: variables)
+            try await files.enter(seat)
+            return try await tryCode(code)
         }
         // A try that failed is followed by the next one in the same place.
-        if case .success(.failed) = result {} else { await hold.giveBack(isGood: true) }
-        return try result.get()
+        if outcome.isSeatGood, case .success(.failed) = outcome.result {
+        } else {
+            await hold.giveBack(isGood: outcome.isSeatGood)
+        }
+        return try outcome.result.get()
+    }
+
+    /// What came of a run in a worker, and whether the worker is as good as before.
+    typealias Seated = (result: Swift.Result<Result, any Error>, isSeatGood: Bool)
+
+    /// Runs code in a worker, and takes the files away from there.
+    func seated(
+        in seat: WorkerPool.Seat, _ files: inout any DatumFiles,
+        _ body: (inout any DatumFiles) async throws -> Result
+    ) async -> Seated {
+        var result: Result?
+        var fault: (any Error)?
+        do { result = try await body(&files) } catch { fault = error }
+        let unfit = fault as? UnfitSeat
+        fault = unfit?.error ?? fault
+        do {
+            if fault is WorkerGone { throw WorkerGone() }
+            let left = try await files.leave(seat, after: result)
+            let isSeatGood = left.isSeatGood && unfit == nil
+            guard let result = left.result else {
+                return (.failure(fault ?? SpileError.bug("a run has no result")), isSeatGood)
+            }
+            if case .lost = result { return (.success(result), false) }
+            return (.success(result), isSeatGood)
+        } catch is WorkerGone {
+            if let fault, !(fault is WorkerGone) { return (.failure(fault), false) }
+            // Who is cancelled while a worker has the files gives it up himself.
+            if Task.isCancelled { return (.failure(CancellationError()), false) }
+            return (.success(.lost("its worker \(await seat.worker.end().text)")), false)
+        } catch {
+            return (.failure(fault ?? error), false)
+        }
     }
 
     private func tryCode(_ code: some DatumCode) async throws -> Result {

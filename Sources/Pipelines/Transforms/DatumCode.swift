@@ -102,6 +102,11 @@ struct LaunchedCode: DatumCode {
     }
 }
 
+/// Why a worker cannot be used, also for another datum.
+struct UnfitSeat: Error {
+    let error: any Error
+}
+
 /// A worker of the pipeline's pool.
 struct SeatedCode: DatumCode {
     let seat: WorkerPool.Seat
@@ -111,13 +116,16 @@ struct SeatedCode: DatumCode {
     /// Lays out what the worker's code is given of its job.
     init(
         seat: WorkerPool.Seat, job: TransformJob, order: LaunchOrder, variables: [String: String], port: Int? = nil
-    ) throws {
+    ) async throws {
         self.seat = seat
         self.order = order
-        let paths = try seat.keep(order.files, of: job.plan.epoch)
+        let paths: [String]
+        do { paths = try await seat.keep(order.files, of: job.plan.epoch) } catch { throw UnfitSeat(error: error) }
         let places = Dictionary(zip(order.files.map(\.path), paths), uniquingKeysWith: { $1 })
+        var own = job.variables(variables, port: port)
+        if case .far = seat.place { own.removeAll { FarVariables.names.contains($0.name) } }
         self.variables =
-            job.variables(variables, port: port)
+            own
             + order.fileVariables.compactMap { file in places[file.path].map { (file.name, $0) } }
     }
 

@@ -34,43 +34,90 @@ final class JobOutput {
     /// Takes what stands in `/pfs/out`; returns the paths and how many bytes they have. Where it throws, nothing of it
     /// stays in the output.
     func take(_ folder: PfsFolder, of datum: Digest) async throws -> UInt64 {
-        var paths: [String] = []
-        var bytes: UInt64 = 0
         // What a program of the server's own user can lead to, it can read itself.
         let root = folder.owner == .server ? nil : folder.folder
-        let inputs = Dictionary(folder.inputs.map { ($0.name, $0.files) }, uniquingKeysWith: { $1 })
-        do {
+        return try await taking(datum, folder.inputs) { taking in
             try await folder.outputs { file in
-                paths.append(file.path)
-                bytes += try self.take(file, of: datum, within: root, inputs)
+                switch file.source {
+                case .local:
+                    try taking.begin(file.path)
+                    try file.readLocal(within: root) { try taking.add(raw: $0) }
+                case .input(let name, let source):
+                    try taking.put(file.path, name: name, source: source)
+                }
             }
-        } catch {
-            for path in paths { try self.drop(output: path, of: datum) }
-            try self.meta.deleteAll(below: DatumRecord.outputFolder(of: datum), of: datum)
-            throw error
         }
-        return bytes
     }
 
-    private func take(
-        _ file: OutputFile, of datum: Digest, within root: String?, _ inputs: [String: CommitFiles]
-    ) throws -> UInt64 {
-        let copy = DatumRecord.outputFolder(of: datum) + file.path.dropFirst()
-        switch file.source {
-        case .local(_, let size):
-            let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-            try output.add(file.path, of: datum, bytes: nothing)
-            try meta.add(copy, of: datum, bytes: nothing)
-            // Twice, so that each stream stands by itself; large chunks are stored once.
-            try file.readLocal(within: root) { try output.add(file.path, of: datum, bytes: $0) }
-            try file.readLocal(within: root) { try meta.add(copy, of: datum, bytes: $0) }
-            return size
-        case .input(let name, let path):
-            guard let view = try inputs[name]?.inspect(path), try output.put(file.path, of: datum, content: view) else {
-                throw SpileError(.failedPrecondition, "input \(name) has no file \(path)")
+    /// The same of a worker on another machine, which the server does not take at its word.
+    func take(from worker: any FarWorker, _ inputs: [LaidInput], of datum: Digest) async throws -> UInt64 {
+        try await taking(datum, inputs) { try await worker.take(to: $0) }
+    }
+
+    private func taking(
+        _ datum: Digest, _ inputs: [LaidInput], _ body: (Taking) async throws -> Void
+    ) async throws -> UInt64 {
+        let taking = Taking(output: output, meta: meta, datum: datum, inputs)
+        do { try await body(taking) } catch {
+            for path in taking.paths { try drop(output: path, of: datum) }
+            try meta.deleteAll(below: DatumRecord.outputFolder(of: datum), of: datum)
+            throw error
+        }
+        return taking.bytes
+    }
+
+    /// What one datum left, as it comes: into the job's output, and beside its record.
+    private final class Taking: TakenSink {
+        private let output: JobStream
+        private let meta: JobStream
+        private let datum: Digest
+        private let folder: String
+        private let inputs: [String: CommitFiles]
+        private(set) var paths: [String] = []
+        private(set) var bytes: UInt64 = 0
+
+        init(output: JobStream, meta: JobStream, datum: Digest, _ inputs: [LaidInput]) {
+            self.inputs = Dictionary(inputs.map { ($0.name, $0.files) }, uniquingKeysWith: { $1 })
+            self.output = output
+            self.meta = meta
+            self.datum = datum
+            folder = DatumRecord.outputFolder(of: datum)
+        }
+
+        private func copy(of path: String) -> String { folder + path.dropFirst() }
+
+        func begin(_ path: String) throws {
+            paths.append(try FilePath.validated(path))
+            try add(raw: UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+
+        func add(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try add(raw: $0) } }
+
+        func add(raw bytes: UnsafeRawBufferPointer) throws {
+            guard let path = paths.last else { throw SpileError.bug("bytes came before their file") }
+            // Each stream stands by itself; large chunks are stored once.
+            try output.add(path, of: datum, bytes: bytes)
+            try meta.add(copy(of: path), of: datum, bytes: bytes)
+            self.bytes += UInt64(bytes.count)
+        }
+
+        func add(chunk hash: Digest, length: Int) throws -> Bool {
+            guard let path = paths.last else { throw SpileError.bug("a chunk came before its file") }
+            guard try output.add(path, of: datum, chunk: hash, length: length) else { return false }
+            guard try meta.add(copy(of: path), of: datum, chunk: hash, length: length) else {
+                throw SpileError(.unavailable, "a chunk that was stored went away", remedy: "try again")
             }
-            _ = try meta.put(copy, of: datum, content: view)
-            return view.size
+            bytes += UInt64(length)
+            return true
+        }
+
+        func put(_ path: String, name: String, source: String) throws {
+            paths.append(try FilePath.validated(path))
+            guard let view = try inputs[name]?.inspect(source), try output.put(path, of: datum, content: view) else {
+                throw SpileError(.failedPrecondition, "input \(name) has no file \(source)")
+            }
+            _ = try meta.put(copy(of: path), of: datum, content: view)
+            bytes += view.size
         }
     }
 

@@ -8,22 +8,34 @@ import Versioning
 /// Some are started with the pipeline, more as jobs have datums for them, and never more than the pipeline's
 /// parallelism. One that has ended is replaced. Started and closed by the pipeline's runner, used by its jobs.
 actor WorkerPool {
-    /// A worker and the folder that is its `/pfs`. Whoever acquired it has it alone.
+    /// A worker and where its `/pfs` is. Whoever acquired it has it alone.
     final class Seat: Sendable {
+        enum Place: Sendable {
+            case near(PfsStage)
+            case far(any FarWorker)
+        }
+
         let worker: any Worker
-        let stage: PfsStage
+        let place: Place
         /// The launch whose files are in the stage, and where. Guarded by its mutex.
         private let kept = Mutex<(epoch: Int64, paths: [String])?>(nil)
 
-        init(worker: any Worker, stage: PfsStage) {
+        init(worker: any Worker, place: Place) {
             self.worker = worker
-            self.stage = stage
+            self.place = place
         }
 
         /// Lays out the files of a job's launch where they are not there yet; returns where code finds them.
-        func keep(_ files: [(path: String, bytes: [UInt8], mode: UInt32)], of epoch: Int64) throws -> [String] {
+        func keep(
+            _ files: [(path: String, bytes: [UInt8], mode: UInt32)], of epoch: Int64
+        ) async throws -> [String] {
             if let kept = kept.withLock({ $0 }), kept.epoch == epoch { return kept.paths }
-            let paths = try stage.keep(files)
+            let files = files.map { WorkerFile(path: $0.path, bytes: $0.bytes, mode: $0.mode) }
+            let paths =
+                switch place {
+                case .near(let stage): try stage.keep(files)
+                case .far(let worker): try await worker.keep(files)
+                }
             kept.withLock { $0 = (epoch, paths) }
             return paths
         }
@@ -32,6 +44,8 @@ actor WorkerPool {
     private let context: TransformContext
     private let plan: LaunchPlan
     private let order: LaunchOrder
+    /// Where its workers' files are.
+    nonisolated let place: WorkerPlace
     /// The most that there may be.
     private let limit: Int
     /// How many are started before there is work.
@@ -63,7 +77,8 @@ actor WorkerPool {
         order.fileVariables = []
         // What is there when a datum is laid out only is found by each run.
         if Self.isBelowPfs(order.workingDirectory) { order.workingDirectory = "" }
-        guard host.keepsWorkers(for: order) else { return nil }
+        guard let place = host.place(of: order) else { return nil }
+        self.place = place
         self.context = context
         self.plan = plan
         self.order = order
@@ -77,11 +92,11 @@ actor WorkerPool {
     ) throws -> String? {
         if !spec.isBatching { return nil }
         let order = try LaunchPlan(pipeline: pipeline, epoch: 0, token: "", site: site).order { _ in }
-        guard context.ports != nil, context.workers?.keepsWorkers(for: order) == true else {
+        guard context.ports != nil, let place = context.workers?.place(of: order) else {
             return "transform.datum_batching needs workers that stay up, for which containers have to be given a "
-                + "static spile (spile server --tool-binary)"
+                + "static spile (spile server --tool-binary) and pods an image that holds it (--kubernetes-image)"
         }
-        if context.launcher.reachesLoopback(from: order) { return nil }
+        if place == .far || context.launcher.reachesLoopback(from: order) { return nil }
         return "transform.datum_batching: code asks the server at 127.0.0.1, which containers reach in the host's "
             + "network alone (spile server --container-network host)"
     }
@@ -148,7 +163,8 @@ actor WorkerPool {
     /// Ends a worker that nobody uses any more, and removes its folder.
     private func discard(_ seat: Seat) async {
         await seat.worker.stop()
-        do { try seat.stage.remove() } catch {
+        guard case .near(let stage) = seat.place else { return }
+        do { try stage.remove() } catch {
             context.logger.warning(
                 "cannot remove the folder of a worker",
                 metadata: ["pipeline": "\(plan.pipeline.key)", "error": "\(error)"])
@@ -175,25 +191,35 @@ actor WorkerPool {
         if isClosed { throw SpileError(.aborted, "pipeline \"\(plan.pipeline.key)\" changed") }
         count += 1
         do {
+            guard let host = context.workers else { throw SpileError.bug("a pool has no host") }
             var order = order
-            let stage = try PfsStage.make(
-                at: context.freshStage(), owner: context.launcher.pfsOwner(of: order))
-            order.pfsFolder = stage.path
             order.run = context.freshRun()
-            do {
-                guard let host = context.workers else { throw SpileError.bug("a pool has no host") }
-                let seat = Seat(worker: try await host.start(order), stage: stage)
-                watch(seat)
-                return seat
-            } catch {
-                try? stage.remove()
-                throw error
-            }
+            let seat = place == .far ? try await startFar(order, host) : try await startNear(order, host)
+            watch(seat)
+            return seat
         } catch {
             count -= 1
             wake()
             throw error
         }
+    }
+
+    private func startNear(_ order: LaunchOrder, _ host: any WorkerHost) async throws -> Seat {
+        var order = order
+        let stage = try PfsStage.make(at: context.freshStage(), owner: context.launcher.pfsOwner(of: order))
+        order.pfsFolder = stage.path
+        do {
+            return Seat(worker: try await host.start(order), place: .near(stage))
+        } catch {
+            try? stage.remove()
+            throw error
+        }
+    }
+
+    private func startFar(_ order: LaunchOrder, _ host: any WorkerHost) async throws -> Seat {
+        let worker = try await host.start(order)
+        guard let far = worker as? any FarWorker else { throw SpileError.bug("a far worker has no files of its own") }
+        return Seat(worker: worker, place: .far(far))
     }
 
     private func watch(_ seat: Seat) {

@@ -50,7 +50,11 @@ private struct DatumDeskService: Pachyderm_Worker_Worker.SimpleServiceProtocol {
             let (desk, error) = (desk, request.error)
             let task = Task { try await desk.next(error: error) }
             let variables = try await withTaskCancellationHandler {
-                try await withRPCCancellationHandler { try await task.value } onCancelRPC: { task.cancel() }
+                try await withRPCCancellationHandler {
+                    try await task.value
+                } onCancelRPC: {
+                    task.cancel()
+                }
             } onCancel: {
                 task.cancel()
             }
@@ -61,7 +65,7 @@ private struct DatumDeskService: Pachyderm_Worker_Worker.SimpleServiceProtocol {
     func status(
         request: Google_Protobuf_Empty, context: ServerContext
     ) async throws -> PpsV2_WorkerStatus {
-        let status = desk.status()
+        let status = try await rpc { try await desk.status() }
         return .with {
             $0.workerID = status.worker
             $0.jobID = "\(status.job.id)"
@@ -79,7 +83,9 @@ private struct DatumDeskService: Pachyderm_Worker_Worker.SimpleServiceProtocol {
     func cancel(
         request: Pachyderm_Worker_CancelRequest, context: ServerContext
     ) async throws -> Pachyderm_Worker_CancelResponse {
-        let success = await desk.cancel(job: request.jobID, filters: request.dataFilters)
+        let success = try await rpc {
+            try await desk.cancel(job: request.jobID, filters: request.dataFilters)
+        }
         return .with { $0.success = success }
     }
 }

@@ -203,7 +203,8 @@ enum FlagTable {
             "data= catalog= store= listen= http= log-level= log-format= allow-file-urls= gc-interval= service-host= "
                 + "tls-cert= tls-key= peer-listen= auth-root-token-file= launcher= container-command= "
                 + "container-network= image-pull= tool-binary= kubeconfig= kubernetes-namespace= "
-                + "kubernetes-service= kubernetes-image= kubernetes-claim= kubernetes-account= kubernetes-pull-secret="
+                + "kubernetes-service= kubernetes-image= kubernetes-claim= kubernetes-account= kubernetes-pull-secret= "
+                + "kubernetes-address="
         ),
         ("gc", "dry-run"),
         ("check", "data offline data-folder="),

@@ -30,7 +30,8 @@ struct KubernetesFlags: ParsableArguments {
         help: ArgumentHelp(
             """
             An image with the static program at /usr/local/bin/spile: an init container brings it to each pod as \
-            /pach-bin/pachctl (default: $SPILE_KUBERNETES_IMAGE, else pods get none).
+            /pach-bin/pachctl, and workers of transforms stay up with it (default: $SPILE_KUBERNETES_IMAGE, else pods \
+            get none, and each datum is a pod).
             """, valueName: "image"))
     var image: String?
     @Option(
@@ -38,8 +39,8 @@ struct KubernetesFlags: ParsableArguments {
         help: ArgumentHelp(
             """
             The ReadWriteMany claim of the volume that holds the data folder, NAME, or NAME:FOLDER where the volume \
-            is mounted at FOLDER: pods see their files at /pfs through it (default: $SPILE_KUBERNETES_CLAIM, else \
-            pipelines with an input are refused).
+            is mounted at FOLDER: code of services finds its files at /pfs through it (default: \
+            $SPILE_KUBERNETES_CLAIM, else services are refused). Workers of transforms need none.
             """, valueName: "claim"))
     var claim: String?
     @Option(
@@ -54,6 +55,15 @@ struct KubernetesFlags: ParsableArguments {
             "A Secret of the namespace with which nodes fetch images, for every pod. Repeat it.", valueName: "name"))
     var pullSecrets: [String] = []
 
+    @Option(
+        name: .customLong("kubernetes-address"), parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            Where workers find this very server, HOST[:PORT], one of several or not (default: \
+            $SPILE_KUBERNETES_ADDRESS, else its own address in the cluster's network, and a free port).
+            """, valueName: "address"))
+    var address: String?
+
     /// A flag, else its variable.
     func settings(_ environment: Environment) -> KubernetesSettings {
         func value(_ flag: String?, _ variable: String) -> String? {
@@ -66,6 +76,7 @@ struct KubernetesFlags: ParsableArguments {
         settings.image = value(image, "SPILE_KUBERNETES_IMAGE")
         settings.claim = value(claim, "SPILE_KUBERNETES_CLAIM")
         settings.account = account
+        settings.workerAddress = value(address, "SPILE_KUBERNETES_ADDRESS")
         settings.pullSecrets = pullSecrets
         return settings
     }
