@@ -51,7 +51,20 @@ import Testing
                 order.command = ["sh"]
                 order.pfsFolder = "/data/runs/4"
             }, options: { $0.sharedFolder = .init(claim: "spile-data", path: "/data") }),
+        Case(
+            name: "worker",
+            order: { order in
+                order.run = "4"
+                order.command = ["/pach-bin/spile", "worker", "/pfs/.scratch/worker", "/pach-bin"]
+                order.sidecar = LaunchSidecar(host: "10.1.2.3", port: 30654, key: "key")
+            }, spec: transform),
     ]
+
+    private static let transform = #"""
+        {"pipeline":{"name":"t"},"transform":{"image":"i","cmd":["c"]},
+        "input":{"pfs":{"repo":"data","glob":"/*"}},"sidecarResourceRequests":{"cpu":0.1,"memory":"32Mi"},
+        "sidecarResourceLimits":{"memory":"128Mi"}}
+        """#
 
     private static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("kubernetes/manifests")

@@ -107,10 +107,18 @@ def test_a_pod_names_only_what_is_made_with_it(path):
     for container in spec["containers"] + spec.get("initContainers", []):
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
         for variable in container.get("env", []):
-            source = variable["valueFrom"].get("secretKeyRef")
+            source = variable.get("valueFrom", {}).get("secretKeyRef")
             assert source is None or source["key"] in secrets[source["name"]]["data"]
     for service in (thing for thing in things if thing["kind"] == "Service"):
         assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_code_beside_a_sidecar_is_not_given_its_key():
+    (path,) = (path for path in MADE if path.stem == "worker")
+    (pod,) = (thing for thing in json.loads(path.read_text()) if thing["kind"] == "Pod")
+    user, storage = pod["spec"]["containers"]
+    assert "sidecar-key" in json.dumps(storage)
+    assert "sidecar-key" not in json.dumps([user, pod["spec"]["volumes"], pod["spec"]["initContainers"]])
 
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)
