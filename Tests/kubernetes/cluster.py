@@ -170,7 +170,6 @@ class Pod:
         self.log = Log()
         self.is_wanted = True
         self.has_container = False
-        self.events = None
         self.beside = []
         self.mounts = {}
         self.lock = threading.Lock()
@@ -242,10 +241,6 @@ class Pod:
                 self.beside.append(f"{self.name}-{container['name']}")
                 podman("run", "--detach", "--name", self.beside[-1], *self.options(container), container["image"],
                        *container["command"][1:])
-        # From before the start on: it is told of that even where it begins to listen later.
-        self.events = subprocess.Popen(
-            ["podman", "events", "--since", f"{time.time():.6f}", "--filter", f"container={self.name}", "--filter",
-             "event=start", "--format", "{{.Status}}"], stdout=subprocess.PIPE)
         process = subprocess.Popen(
             ["podman", "start", "--attach", self.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder)
         begun = threading.Thread(target=self.tell_running, daemon=True)
@@ -255,9 +250,8 @@ class Pod:
         self.keep(process.stdout)
         errors.join()
         process.wait()
-        self.events.kill()
-        begun.join()
         self.log.end()
+        begun.join()
         self.tell_end()
 
     def keep(self, stream):
@@ -270,12 +264,12 @@ class Pod:
             self.log.add([rest])
 
     def tell_running(self):
-        with self.events.stdout as events:
-            # The event is of the container's first process, which ends at once where there is no such program.
-            if events.readline() and self.state() == "running":
-                self.say_user("Running", running={"startedAt": now()})
-        self.events.kill()
-        self.events.wait()
+        # Its events do not say it: the first is of the container's first process, which may not have begun the program.
+        while not self.log.is_over:
+            if self.state() == "running":
+                return self.say_user("Running", running={"startedAt": now()})
+            time.sleep(0.02)
+        return None
 
     def state(self):
         return podman("inspect", "--format", "{{.State.Status}}", self.name, check=False).stdout.strip()
@@ -311,8 +305,6 @@ class Pod:
 
     def clean(self):
         self.is_gone.set()
-        if self.events is not None:
-            self.events.kill()
         if self.has_container:
             podman("rm", "--force", "--ignore", "--time", "0", self.name, *self.beside, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
