@@ -83,35 +83,48 @@ enum PosixFiles {
     static func names(_ path: String) -> [String]? {
         guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }
-        return names(of: folder).sorted()
+        var names: [String] = []
+        while let name = next(in: folder) { names.append(String(cString: name)) }
+        return names.sorted()
     }
 
-    private static func names(of folder: OpaquePointer) -> [String] {
-        var names: [String] = []
+    /// Opens a folder to go through what is in it; nil where `name` below the open folder `parent` is none, or a link.
+    static func openFolder(_ name: [CChar], in parent: Int32) -> OpaquePointer? {
+        let file = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        guard let folder = fdopendir(file) else {
+            _ = close(file)
+            return nil
+        }
+        return folder
+    }
+
+    /// The next name in an open folder but `.` and `..`, with the zero at its end; any bytes may stand in it.
+    static func next(in folder: OpaquePointer) -> [CChar]? {
         while let entry = readdir(folder) {
             let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: capacity) { String(cString: $0) }
+                $0.withMemoryRebound(to: CChar.self, capacity: capacity) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
             }
-            if name != ".", name != ".." { names.append(name) }
+            let dot = CChar(UInt8(ascii: "."))
+            if name != [dot, 0], name != [dot, dot, 0] { return name }
         }
-        return names
+        return nil
     }
 
     /// Removes a file, or a folder with all it holds; what cannot be removed stays. No link is followed, whoever puts
     /// one in the place of a folder meanwhile.
-    static func removeTree(_ path: String) { remove(path, in: AT_FDCWD) }
+    static func removeTree(_ path: String) { remove(Array(path.utf8CString), in: AT_FDCWD) }
 
-    private static func remove(_ name: String, in parent: Int32) {
+    private static func remove(_ name: [CChar], in parent: Int32) {
         if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
-        let number = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard number >= 0 else { return }
-        guard let folder = fdopendir(number) else {
-            _ = close(number)
-            return
-        }
+        guard let folder = openFolder(name, in: parent) else { return }
         defer { closedir(folder) }
-        for entry in names(of: folder) { remove(entry, in: number) }
+        var names: [[CChar]] = []
+        while let entry = next(in: folder) { names.append(entry) }
+        for entry in names { remove(entry, in: dirfd(folder)) }
         _ = unlinkat(parent, name, AT_REMOVEDIR)
     }
 

@@ -14,23 +14,26 @@ enum PfsOpening {
         var own = stat()
         if lstat(folder, &own) == 0 { widen(Array(folder.utf8CString), own, in: AT_FDCWD) }
         // Folders on the way, each opened from its parent's: no path becomes too long.
-        guard let top = OpenFolder(folder, in: AT_FDCWD) else { return }
-        var levels = [top]
+        var levels: [OpaquePointer] = []
+        defer { for level in levels { closedir(level) } }
+        enter(Array(folder.utf8CString), in: AT_FDCWD, &levels)
         while let level = levels.last {
-            guard let name = level.next() else {
-                levels.removeLast()
+            guard let name = PosixFiles.next(in: level) else {
+                closedir(levels.removeLast())
                 continue
             }
             if levels.count == 1, name == Array(WorkerScratch.name.utf8CString) { continue }
             var info = stat()
-            guard fstatat(level.number, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+            guard fstatat(dirfd(level), name, &info, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
             let kind = info.st_mode & S_IFMT
             guard kind == S_IFDIR || kind == S_IFREG else { continue }
-            widen(name, info, in: level.number)
-            if kind == S_IFDIR, levels.count < mostLevels, let inner = OpenFolder(name, in: level.number) {
-                levels.append(inner)
-            }
+            widen(name, info, in: dirfd(level))
+            if kind == S_IFDIR, levels.count < mostLevels { enter(name, in: dirfd(level), &levels) }
         }
+    }
+
+    private static func enter(_ name: [CChar], in parent: Int32, _ levels: inout [OpaquePointer]) {
+        if let folder = PosixFiles.openFolder(name, in: parent) { levels.append(folder) }
     }
 
     /// Each is an open file.
@@ -44,39 +47,4 @@ enum PfsOpening {
     }
 
     private static func mayChange(_ info: stat) -> Bool { info.st_uid == geteuid() || geteuid() == 0 }
-
-    /// A folder that is listed; closed with this value.
-    private final class OpenFolder {
-        private let stream: OpaquePointer
-
-        init?(_ name: [CChar], in parent: Int32) {
-            let file = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard file >= 0 else { return nil }
-            guard let opened = fdopendir(file) else {
-                _ = close(file)
-                return nil
-            }
-            stream = opened
-        }
-
-        convenience init?(_ path: String, in parent: Int32) { self.init(Array(path.utf8CString), in: parent) }
-
-        deinit { closedir(stream) }
-
-        var number: Int32 { dirfd(stream) }
-
-        func next() -> [CChar]? {
-            while let entry = readdir(stream) {
-                let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: capacity) {
-                        Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                    }
-                }
-                let dot = CChar(UInt8(ascii: "."))
-                if name != [dot, 0], name != [dot, dot, 0] { return name }
-            }
-            return nil
-        }
-    }
 }

@@ -25,7 +25,7 @@ package final class Sidecar: Sendable {
     private let calls = Mutex(Calls())
     private let feed = Answer<[UInt8]>()
     private let wanted = Answer<Bool>()
-    private let opening = Opening()
+    private let opening = Answer<Void>()
 
     /// Seconds that a worker may take to come.
     private static let patience = 120.0
@@ -91,7 +91,7 @@ package final class Sidecar: Sendable {
         worker.withLock { $0 = socket }
         hear(socket) { frame in
             if case .filesOpen = frame {
-                opening.conclude()
+                opening.give(.success(()))
                 return true
             }
             return server.send(frame)
@@ -140,11 +140,11 @@ package final class Sidecar: Sendable {
                 try finishLaying()
                 say(.done)
             case .take:
-                await openFiles()
+                try openFiles()
                 try await files.take(to: Taking(server: server, wanted: wanted))
                 say(.done)
             case .clear:
-                await openFiles()
+                try openFiles()
                 work.withLock { $0.fault = nil }
                 try await files.clear()
                 say(.done)
@@ -183,8 +183,8 @@ package final class Sidecar: Sendable {
     }
 
     /// Lets the worker open what its user left there.
-    private func openFiles() async {
-        await opening.ask { worker.withLock { $0 }?.send(.openFiles(number: 0)) ?? false }
+    private func openFiles() throws {
+        try opening.ask { worker.withLock { $0 }?.send(.openFiles(number: 0)) ?? false }
     }
 
     // MARK: Calls of code
@@ -213,9 +213,7 @@ package final class Sidecar: Sendable {
                 calls.undelivered = nil
                 return .answer(answer)
             }
-            if let outstanding = calls.outstanding {
-                return .wait(outstanding, isNew: false)
-            }
+            if let outstanding = calls.outstanding { return .wait(outstanding, isNew: false) }
             calls.last &+= 1
             calls.outstanding = calls.last
             return .wait(calls.last, isNew: true)
@@ -326,19 +324,19 @@ private final class Taking: TakenSink {
     }
 }
 
-/// A question to the server of a thread that waits for the answer, one at a time.
+/// A question to the server or the worker, of a thread that waits for the answer, one at a time.
 private final class Answer<Value: Sendable>: Sendable {
     private let answer = Mutex<Result<Value, any Error>?>(nil)
     private let turn = DispatchSemaphore(value: 0)
 
-    /// Throws where the server is gone.
+    /// `send`: false where nobody hears it. Throws where who was asked is gone.
     func ask(_ send: () -> Bool) throws -> Value {
         if send() { turn.wait() }
         let answer = answer.withLock { answer in
             defer { answer = nil }
             return answer
         }
-        guard let answer else { throw SpileError(.unavailable, "the server is gone") }
+        guard let answer else { throw SpileError(.unavailable, "nobody is there who could answer") }
         return try answer.get()
     }
 
@@ -348,32 +346,4 @@ private final class Answer<Value: Sendable>: Sendable {
     }
 
     func close() { turn.signal() }
-}
-
-/// A question to the worker, whose answer the sidecar's task waits for.
-private final class Opening: Sendable {
-    private let waiter = Mutex<(CheckedContinuation<Void, Never>?, isClosed: Bool)>((nil, false))
-
-    func ask(_ send: () -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isClosed = waiter.withLock { state in
-                if !state.isClosed { state.0 = continuation }
-                return state.isClosed
-            }
-            if isClosed { continuation.resume() } else if !send() { conclude() }
-        }
-    }
-
-    func conclude() {
-        let continuation = waiter.withLock { state in
-            defer { state.0 = nil }
-            return state.0
-        }
-        continuation?.resume()
-    }
-
-    func close() {
-        waiter.withLock { $0.isClosed = true }
-        conclude()
-    }
 }
