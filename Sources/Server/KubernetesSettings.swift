@@ -41,16 +41,19 @@ package struct KubernetesSettings: Sendable {
     }
 
     /// `HOST[:PORT]`; nil for what is none.
-    private static func parts(_ text: String) -> (host: String, port: Int?)? {
+    static func parts(_ text: String) -> (host: String, port: Int?)? {
         // An address of IPv6 has colons of its own: with a port it stands in brackets.
         if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
             let (host, rest) = (text[..<end].dropFirst(), text[end...].dropFirst())
+            if host.isEmpty { return nil }
             if rest.isEmpty { return (String(host), nil) }
             guard rest.first == ":", let port = Int(rest.dropFirst()), 1...65535 ~= port else { return nil }
             return (String(host), port)
         }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        if parts.count > 2 { return (text, nil) }
+        let isAddress = parts.count > 2 && text.utf8.allSatisfy { "0123456789abcdefABCDEF:.".utf8.contains($0) }
+        if isAddress { return (text, nil) }
+        if parts.count > 2 { return nil }
         guard let host = parts.first, !host.isEmpty else { return nil }
         if parts.count == 1 { return (String(host), nil) }
         guard let port = Int(parts[1]), 1...65535 ~= port else { return nil }
@@ -78,7 +81,7 @@ package struct KubernetesSettings: Sendable {
         return (KubernetesLauncher(client: client, options: options, logger: logger), door)
     }
 
-    private func door(toward server: String) throws(SpileError) -> WorkerDoor {
+    func door(toward server: String) throws(SpileError) -> WorkerDoor {
         guard let workerAddress else {
             let url = URLComponents(string: server)
             return WorkerDoor(

@@ -81,26 +81,6 @@ final class Leading: Sendable {
     func end() { current.withLock { $0 = nil } }
 }
 
-/// Two that have to agree: the one is asked for when the other is had, by all servers in the same order.
-struct JointLeadership: Leadership {
-    let first: any Leadership
-    let second: any Leadership
-
-    func acquire() async throws {
-        try await first.acquire()
-        try await second.acquire()
-    }
-
-    func lost() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await first.lost() }
-            group.addTask { try await second.lost() }
-            defer { group.cancelAll() }
-            _ = try await group.next()
-        }
-    }
-}
-
 /// That of a server that has its catalog for itself.
 struct SoleLeadership: Leadership {
     func acquire() async throws { try Task.checkCancellation() }

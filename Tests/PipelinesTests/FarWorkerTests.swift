@@ -275,6 +275,48 @@ import Versioning
         await other.stop()
     }
 
+    @Test func aSidecarOfAnotherVersionIsToldAsSuch() async throws {
+        let scene = try await Scene([:])
+        let launcher = VersionedLauncher(scene.workers.launcher) { place in
+            let join = Self.frame(kind: 64, number: 1, [Array(place.key.utf8)])
+            _ = try Self.answer(to: join, at: place.port)
+        }
+        let door = WorkerDoor(.host("127.0.0.1"))
+        defer { door.close() }
+        let error = try await #require(throws: SpileError.self) {
+            try await WorkerScene.host(launcher, door: door).start(scene.workers.order())
+        }
+        #expect(error.message.contains("another version") && error.remedy.contains("--kubernetes-image"), "\(error)")
+    }
+
+    /// Launches nothing: what stands in for the sidecar says what it says.
+    private final class VersionedLauncher: Launcher {
+        private let inner: any Launcher
+        private let sidecar: @Sendable (LaunchSidecar) throws -> Void
+
+        init(_ inner: any Launcher, sidecar: @escaping @Sendable (LaunchSidecar) throws -> Void) {
+            self.inner = inner
+            self.sidecar = sidecar
+        }
+
+        func start(_ order: LaunchOrder) async throws -> LaunchHandle {
+            if let place = order.sidecar { try await onOwnThread { [sidecar] in try sidecar(place) } }
+            return LaunchHandle("none")
+        }
+
+        func mountsFolders(of order: LaunchOrder) -> Bool { false }
+        func workerProgram(of order: LaunchOrder) -> String? { inner.workerProgram(of: order) }
+        func wait(_ handle: LaunchHandle) async throws -> LaunchExit {
+            let (never, end) = AsyncStream<Never>.makeStream()
+            defer { end.finish() }
+            for await _ in never {}
+            throw CancellationError()
+        }
+        func isAlive(_ handle: LaunchHandle) async -> Bool { false }
+        func stop(_ handle: LaunchHandle, grace: Double) async {}
+        func endLeftovers(grace: Double) async {}
+    }
+
     private static let id = Array("0123456789ab4cdef0123456789abcde".utf8)
 
     private static func frame(kind: UInt8, number: UInt32, _ fields: [[UInt8]]) -> [UInt8] {

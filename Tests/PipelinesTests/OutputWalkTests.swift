@@ -17,7 +17,7 @@ import Versioning
     private static func summary(_ files: [OutputFile]) -> [String] {
         files.map { file in
             switch file.source {
-            case .local(_, let size): "\(file.path) \(size)"
+            case .local: "\(file.path) \((try? bytes(file).count) ?? -1)"
             case .input(let name, let path): "\(file.path) = \(name):\(path)"
             }
         }

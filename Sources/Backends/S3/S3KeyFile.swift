@@ -63,6 +63,7 @@ extension S3Store {
 
     /// Whether nothing is below the prefix but what each start of a store leaves there.
     package func holdsNothing() throws -> Bool {
-        try base.service.list(prefix: base.options.prefix, next: nil).items.allSatisfy { $0.key == base.names.probe }
+        let page = try base.service.list(prefix: base.options.prefix, next: nil)
+        return page.next == nil && page.items.allSatisfy { $0.key == base.names.probe }
     }
 }

@@ -3,7 +3,7 @@ import Core
 /// What a server and a far worker's sidecar tell each other beside what the worker itself says: as a kind, a number,
 /// and one list of fields. See ``FarWorker``.
 enum FarFrame: Sendable {
-    // MARK: From the server; each but `lay`, `fed` and what ends a call is answered
+    // MARK: From the server; `keep`, `layEnd`, `take`, `clear` and `open` are answered
     case keep([WorkerFile])
     case lay(LaidPiece)
     case layEnd
@@ -37,11 +37,10 @@ enum FarFrame: Sendable {
     /// Bytes of a FIFO from an offset on: one question at a time.
     case wants(number: UInt32, offset: UInt64)
     case opened(port: UInt32)
-    /// Calls at the port, and the end of whoever waits for an answer.
+    /// Calls at the port.
     case asks(call: UInt32, error: String)
     case statusAsked(call: UInt32)
     case cancelAsked(call: UInt32, job: String, filters: [String])
-    case hungUp(call: UInt32)
 
     private enum Kind: UInt8 {
         case keep = 16, layInput, layFolder, layFile, layBytes, layFIFO, layEnd, take, clear, fed, unfed, wanted, open,
@@ -49,7 +48,7 @@ enum FarFrame: Sendable {
         case answer, status, cancelled, refuse
         case join = 64, kept, done, failed, takenFile, takenBytes, takenChunk, takenInput, wants, opened, asks,
             statusAsked
-        case cancelAsked, hungUp
+        case cancelAsked
     }
 
     func put(into writer: inout FrameWriter) {
@@ -88,7 +87,6 @@ enum FarFrame: Sendable {
         case .asks(let call, let error): (.asks, call, [FrameField.of(error)])
         case .statusAsked(let call): (.statusAsked, call, [])
         case .cancelAsked(let call, let job, let filters): (.cancelAsked, call, ([job] + filters).map(FrameField.of))
-        case .hungUp(let call): (.hungUp, call, [])
         }
     }
 
@@ -176,7 +174,7 @@ enum FarFrame: Sendable {
             guard let bytes = fields.bytes(0) else { return nil }
             self = .takenBytes(bytes)
         case .takenChunk:
-            guard let hash = fields.bytes(0), hash.count == FrameField.digestBytes else { return nil }
+            guard let hash = fields.bytes(0), hash.count == Digest.byteCount else { return nil }
             self = .takenChunk(length: number, Digest(hash))
         case .takenInput:
             guard let path = fields.text(0), let name = fields.text(1), let source = fields.text(2) else { return nil }
@@ -192,7 +190,6 @@ enum FarFrame: Sendable {
         case .cancelAsked:
             guard let job = fields.text(0) else { return nil }
             self = .cancelAsked(call: number, job: job, filters: list.dropFirst().map(FrameField.text))
-        case .hungUp: self = .hungUp(call: number)
         }
     }
 }
@@ -240,7 +237,7 @@ extension DatumDeskStatus {
         guard let started = fields.number(4) else { return }
         let files = fields.list.dropFirst(5)
         let pairs = stride(from: files.startIndex, to: files.endIndex - 1, by: 2)
-        if pairs.contains(where: { files[$0 + 1].count != FrameField.digestBytes }) { return nil }
+        if pairs.contains(where: { files[$0 + 1].count != Digest.byteCount }) { return nil }
         datum = (
             Instant(nanoseconds: Int64(bitPattern: started)),
             pairs.map { (FrameField.text(files[$0]), Digest(files[$0 + 1])) }
@@ -250,8 +247,6 @@ extension DatumDeskStatus {
 
 /// Texts and numbers as fields.
 private enum FrameField {
-    static let digestBytes = 32
-
     static func of(_ text: String) -> [UInt8] { Array(text.utf8) }
     static func of(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
     static func text(_ field: [UInt8]) -> String { String(decoding: field, as: UTF8.self) }

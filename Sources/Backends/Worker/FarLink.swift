@@ -11,7 +11,6 @@ final class FarLink: FarWorker {
 
     private let link: WorkerLink
     private let heard: Heard
-    private let outbox: FrameOutbox
 
     /// What comes from the sidecar, guarded by its mutexes, and where answers go.
     private final class Heard: Sendable {
@@ -30,7 +29,7 @@ final class FarLink: FarWorker {
 
     /// `socket`: on which the sidecar has joined, and said nothing more yet.
     init(socket: WorkerSocket, handle: LaunchHandle, launcher: any Launcher) {
-        outbox = FrameOutbox(capacity: 8) { frame in
+        let outbox = FrameOutbox(capacity: 8) { frame in
             if socket.send(.far(frame)) { return true }
             socket.shut()
             return false
@@ -51,7 +50,7 @@ final class FarLink: FarWorker {
 
     // MARK: The worker
 
-    var isAlive: Bool { link.isAlive && !outbox.isClosed }
+    var isAlive: Bool { link.isAlive && !heard.outbox.isClosed }
     func run(_ run: WorkerRun) async -> WorkerRunEnd { await link.run(run) }
 
     func stop() async {
@@ -116,7 +115,7 @@ final class FarLink: FarWorker {
         try await ask(.clear)
     }
 
-    private func send(_ frame: FarFrame) async throws { if await !outbox.put(frame) { throw WorkerGone() } }
+    private func send(_ frame: FarFrame) async throws { if await !heard.outbox.put(frame) { throw WorkerGone() } }
 
     private func ask(_ frame: FarFrame) async throws {
         try await send(frame)
@@ -175,7 +174,6 @@ final class FarLink: FarWorker {
         case .statusAsked(let number): serve(number, heard) { .status(call: number, try await $0.status()) }
         case .cancelAsked(let number, let job, let filters):
             serve(number, heard) { .cancelled(call: number, try await $0.cancel(job: job, filters: filters)) }
-        case .hungUp(let number): heard.desk.withLock { $0.calls.removeValue(forKey: number) }?.cancel()
         default: heard.replies.put(frame)
         }
     }

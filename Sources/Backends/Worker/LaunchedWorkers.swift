@@ -44,11 +44,11 @@ package struct LaunchedWorkers: WorkerHost {
 
     private func startFar(_ order: LaunchOrder) async throws -> any Worker {
         guard let door else { throw SpileError.bug("there is no door for a far worker") }
-        let key = (0..<4).map { _ in String(randomness.next(), radix: 36) }.joined()
-        let (guest, host, port) = try await BlockingThread.run { try door.expect(key) }
+        let key = Digest(words: (randomness.next(), randomness.next(), randomness.next(), randomness.next()))
+        let (guest, host, port) = try await BlockingThread.run { try door.expect("\(key)") }
         defer { guest.shut() }
         var order = order
-        order.sidecar = LaunchSidecar(host: host, port: port, key: key)
+        order.sidecar = LaunchSidecar(host: host, port: port, key: "\(key)")
         return try await launch(order, guest, tools: true) { [launcher] socket, handle, exit in
             let link = FarLink(socket: socket, handle: handle, launcher: launcher)
             return (link, await link.start(watching: exit))
@@ -76,21 +76,24 @@ package struct LaunchedWorkers: WorkerHost {
         let (launcher, handle) = (launcher, try await launcher.start(order))
         let exit = Task { (try? await launcher.wait(handle)) ?? .unknown }
         do {
-            guard let socket = await meet(listener, exit) else { throw Self.absence(said) }
+            guard let socket = await meet(listener, exit) else {
+                throw listener.metOtherVersion ? Self.otherVersion : Self.absence(said)
+            }
             let (worker, greeting) = await greet(socket, handle, exit)
             switch greeting {
             case .ready: return worker
             case .none: throw Self.absence(said)
-            case .otherVersion:
-                throw SpileError(
-                    .failedPrecondition, "the program that workers run is of another version than the server",
-                    remedy: "let --tool-binary or --kubernetes-image name a spile of this version")
+            case .otherVersion: throw Self.otherVersion
             }
         } catch {
             await launcher.stop(handle, grace: 0)
             throw error
         }
     }
+
+    private static let otherVersion = SpileError(
+        .failedPrecondition, "the program that workers run is of another version than the server",
+        remedy: "let --tool-binary or --kubernetes-image name a spile of this version")
 
     private static func absence(_ said: OutputTail) -> SpileError {
         let lines = said.lines.isEmpty ? "" : ": " + said.lines.joined(separator: " | ")

@@ -8,8 +8,10 @@ package final class Sidecar: Sendable {
     private struct Calls {
         var last: UInt32 = 0
         var waiting: [UInt32: CheckedContinuation<FarFrame, any Error>] = [:]
-        /// The question for a datum that the server has not answered. There is one, whoever waits for its answer.
+        /// The question for a datum that the server has not answered: there is one, whoever waits for its answer.
         var outstanding: UInt32?
+        /// Who does.
+        var asker: UInt32?
         /// An answer that came when nobody waited for it any more: the next one who asks gets it.
         var undelivered: Result<FarFrame, any Error>?
         var isOver = false
@@ -49,9 +51,10 @@ package final class Sidecar: Sendable {
         }
         BlockingThread.start { [self] in hearServer() }
         BlockingThread.start { [self] in hearWorker() }
-        while let order = await orders.next() { await follow(order) }
+        var work = Work()
+        while let order = await orders.next() { await follow(order, &work) }
         timer.cancel()
-        await closePort()
+        await closePort(&work)
         try? await files.clear()
     }
 
@@ -75,7 +78,7 @@ package final class Sidecar: Sendable {
 
     private func hearServer() {
         defer { end() }
-        hear(server) { frame in
+        server.hear { frame in
             switch frame {
             case .run, .interrupt: return worker.withLock { $0 }?.send(frame) ?? false
             case .far(let order): take(order)
@@ -89,23 +92,12 @@ package final class Sidecar: Sendable {
         defer { end() }
         guard let socket = listener.accept() else { return }
         worker.withLock { $0 = socket }
-        hear(socket) { frame in
+        socket.hear { frame in
             if case .filesOpen = frame {
                 opening.give(.success(()))
                 return true
             }
             return server.send(frame)
-        }
-    }
-
-    /// Until its end, or `body` gives false.
-    private func hear(_ socket: WorkerSocket, _ body: (WorkerFrame) -> Bool) {
-        var frames = WorkerFrames()
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
-        while !frames.isBroken {
-            let bytes = socket.receive(into: &buffer)
-            if bytes.isEmpty { return }
-            for frame in frames.take(bytes) { if !body(frame) { return } }
         }
     }
 
@@ -122,38 +114,37 @@ package final class Sidecar: Sendable {
 
     // MARK: Orders
 
-    /// What is being done. Owned by the task that does it.
+    /// What is being done.
     private struct Work {
         /// What kept a piece from being laid out; those after it are passed over.
         var fault: (any Error)?
         var port: (any DatumPort)?
+        /// Whether no code has run since the worker opened what its user left.
+        var isOpen = false
     }
 
-    private let work = Mutex(Work())
-
-    private func follow(_ order: FarFrame) async {
+    private func follow(_ order: FarFrame, _ work: inout Work) async {
         do {
             switch order {
-            case .lay(let piece): lay(piece)
+            case .lay(let piece): lay(piece, &work)
             case .keep(let kept): say(.kept(try files.keep(kept)))
             case .layEnd:
-                try finishLaying()
+                try finishLaying(&work)
                 say(.done)
             case .take:
-                try openFiles()
+                try openFiles(&work)
                 try await files.take(to: Taking(server: server, wanted: wanted))
                 say(.done)
             case .clear:
-                try openFiles()
-                work.withLock { $0.fault = nil }
+                try openFiles(&work)
+                (work.fault, work.isOpen) = (nil, false)
                 try await files.clear()
                 say(.done)
             case .open:
                 let port = try await ports.open(SidecarDesk(sidecar: self))
-                work.withLock { $0.port = port }
+                work.port = port
                 say(.opened(port: UInt32(port.number)))
-            case .shut:
-                await closePort()
+            case .shut: await closePort(&work)
             default: end()
             }
         } catch {
@@ -161,106 +152,103 @@ package final class Sidecar: Sendable {
         }
     }
 
-    private func closePort() async {
-        let port = work.withLock { work in
-            defer { work.port = nil }
-            return work.port
-        }
-        await port?.close()
+    private func closePort(_ work: inout Work) async {
+        await work.port?.close()
+        work.port = nil
         calls.withLock { ($0.outstanding, $0.undelivered) = (nil, nil) }
     }
 
-    private func lay(_ piece: LaidPiece) {
-        if work.withLock({ $0.fault != nil }) { return }
-        do { try files.lay(piece) } catch { work.withLock { $0.fault = error } }
+    private func lay(_ piece: LaidPiece, _ work: inout Work) {
+        if work.fault != nil { return }
+        do { try files.lay(piece) } catch { work.fault = error }
     }
 
-    private func finishLaying() throws {
-        if let fault = work.withLock({ $0.fault }) { throw fault }
+    private func finishLaying(_ work: inout Work) throws {
+        work.isOpen = false
+        if let fault = work.fault { throw fault }
         try files.finishLaying { [feed, server] number, offset in
             try feed.ask { server.send(.far(.wants(number: number, offset: offset))) }
         }
     }
 
-    /// Lets the worker open what its user left there.
-    private func openFiles() throws {
-        try opening.ask { worker.withLock { $0 }?.send(.openFiles(number: 0)) ?? false }
+    /// Lets the worker open what its user left there. Batching code lives on while its files are taken.
+    private func openFiles(_ work: inout Work) throws {
+        if work.isOpen, work.port == nil { return }
+        try opening.ask { worker.withLock { $0 }?.send(.openFiles) ?? false }
+        work.isOpen = true
     }
 
     // MARK: Calls of code
 
     private func answer(_ call: UInt32, _ answer: Result<FarFrame, any Error>) {
         let waiter = calls.withLock { calls -> CheckedContinuation<FarFrame, any Error>? in
-            let waiter = calls.waiting.removeValue(forKey: call)
-            if calls.outstanding == call {
-                calls.outstanding = nil
-                if waiter == nil { calls.undelivered = answer }
-            }
-            return waiter
+            guard calls.outstanding == call else { return calls.waiting.removeValue(forKey: call) }
+            calls.outstanding = nil
+            let asker = calls.asker.flatMap { calls.waiting.removeValue(forKey: $0) }
+            calls.asker = nil
+            if asker == nil { calls.undelivered = answer }
+            return asker
         }
         waiter?.resume(with: answer)
+    }
+
+    /// What is to be done for a call that has just come.
+    fileprivate enum Step {
+        case say(FarFrame)
+        case wait
+        case answer(Result<FarFrame, any Error>)
     }
 
     /// Asks the server for a datum. Whoever asks after one who has hung up waits for the same answer: the server has
     /// been told how the last datum went.
     fileprivate func next(error: String) async throws -> FarFrame {
-        enum Step {
-            case wait(UInt32, isNew: Bool)
-            case answer(Result<FarFrame, any Error>)
-        }
-        let step = calls.withLock { calls -> Step in
+        try await call { number, calls in
             if let answer = calls.undelivered {
                 calls.undelivered = nil
                 return .answer(answer)
             }
-            if let outstanding = calls.outstanding { return .wait(outstanding, isNew: false) }
-            calls.last &+= 1
-            calls.outstanding = calls.last
-            return .wait(calls.last, isNew: true)
-        }
-        switch step {
-        case .answer(let answer): return try answer.get()
-        case .wait(let number, let isNew):
-            // The server hears of it in any case: the answer is for whoever asks next, if not for this one.
-            return try await wait(for: number, isForDatum: true) {
-                if isNew { say(.asks(call: number, error: error)) }
+            if calls.asker != nil {
+                return .answer(
+                    .failure(SpileError(.failedPrecondition, "another call waits for the next datum already")))
             }
+            calls.asker = number
+            if calls.outstanding != nil { return .wait }
+            calls.outstanding = number
+            return .say(.asks(call: number, error: error))
         }
     }
 
-    private static let isAskedTwice = SpileError(
-        .failedPrecondition, "another call waits for the next datum already")
+    /// Asks the server something that it knows at once.
+    fileprivate func ask(_ frame: (UInt32) -> FarFrame) async throws -> FarFrame {
+        try await call { number, _ in .say(frame(number)) }
+    }
 
-    /// Asks the server; cancelling the task tells it that nobody waits any more.
-    fileprivate func call(_ frame: (UInt32) -> FarFrame) async throws -> FarFrame {
+    private func call(_ begin: (UInt32, inout Calls) -> Step) async throws -> FarFrame {
         let number = calls.withLock { calls in
             calls.last &+= 1
             return calls.last
         }
-        let question = frame(number)
-        defer { if Task.isCancelled { say(.hungUp(call: number)) } }
-        return try await wait(for: number, isForDatum: false) { say(question) }
-    }
-
-    /// Waits for the answer to a question, which `ask` says.
-    private func wait(for number: UInt32, isForDatum: Bool, _ ask: () -> Void) async throws -> FarFrame {
-        try await withTaskCancellationHandler {
+        return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
-                let early = calls.withLock { calls -> Result<FarFrame, any Error>? in
-                    if isForDatum, let answer = calls.undelivered {
-                        calls.undelivered = nil
-                        return answer
-                    }
-                    if calls.isOver || Task.isCancelled { return .failure(CancellationError()) }
-                    if calls.waiting[number] != nil { return .failure(Self.isAskedTwice) }
+                let step = calls.withLock { calls -> Step in
+                    if calls.isOver || Task.isCancelled { return .answer(.failure(CancellationError())) }
+                    let step = begin(number, &calls)
+                    if case .answer = step { return step }
                     calls.waiting[number] = waiter
-                    return nil
+                    return step
                 }
-                ask()
-                if let early { waiter.resume(with: early) }
+                switch step {
+                case .say(let frame): say(frame)
+                case .wait: break
+                case .answer(let answer): waiter.resume(with: answer)
+                }
             }
         } onCancel: {
-            calls.withLock { $0.waiting.removeValue(forKey: number) }?.resume(throwing: CancellationError())
+            let waiter = calls.withLock { calls in
+                if calls.asker == number { calls.asker = nil }
+                return calls.waiting.removeValue(forKey: number)
+            }
+            waiter?.resume(throwing: CancellationError())
         }
     }
 }
@@ -277,14 +265,14 @@ private struct SidecarDesk: DatumDesk {
     }
 
     func status() async throws -> DatumDeskStatus {
-        guard case .status(_, let status) = try await sidecar.call({ .statusAsked(call: $0) }) else {
+        guard case .status(_, let status) = try await sidecar.ask({ .statusAsked(call: $0) }) else {
             throw SpileError.bug("a status was answered by something else")
         }
         return status
     }
 
     func cancel(job: String, filters: [String]) async throws -> Bool {
-        let answer = try await sidecar.call { .cancelAsked(call: $0, job: job, filters: filters) }
+        let answer = try await sidecar.ask { .cancelAsked(call: $0, job: job, filters: filters) }
         if case .cancelled(_, let isDone) = answer { return isDone }
         return false
     }

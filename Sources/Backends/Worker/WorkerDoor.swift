@@ -87,17 +87,17 @@ package final class WorkerDoor: Sendable {
         }
         oldest?.shut()
         BlockingThread.start { [self] in
-            let key = Self.greeting(on: socket)
+            let greeting = Self.greeting(on: socket)
             let guest = state.withLock { state in
                 state.strangers.removeAll { $0 === socket }
-                return key.flatMap { state.guests.removeValue(forKey: $0) }
+                return greeting.flatMap { state.guests.removeValue(forKey: $0.key) }
             }
-            guest?.come(socket)
+            guest?.come(greeting?.version == WorkerFrame.version ? socket : nil)
         }
     }
 
     /// What a stranger says first; nil where that is no key.
-    private static func greeting(on socket: WorkerSocket) -> String? {
+    private static func greeting(on socket: WorkerSocket) -> (version: UInt32, key: String)? {
         let deadline = monotonicSeconds() + Double(patience)
         socket.waitAtMost(seconds: patience)
         defer { socket.waitAtMost(seconds: 0) }
@@ -109,8 +109,8 @@ package final class WorkerDoor: Sendable {
             let bytes = socket.receive(into: &buffer)
             if bytes.isEmpty { return nil }
             guard let frame = frames.take(bytes).first else { continue }
-            guard case .far(.join(WorkerFrame.version, let key)) = frame else { return nil }
-            return key
+            guard case .far(.join(let version, let key)) = frame else { return nil }
+            return (version, key)
         }
         return nil
     }
@@ -118,22 +118,25 @@ package final class WorkerDoor: Sendable {
 
 /// One who is expected. Whoever waits for it does so on a thread.
 final class WorkerGuest: WorkerListener {
-    private let came = Mutex<WorkerSocket?>(nil)
+    private let came = Mutex<(socket: WorkerSocket?, isOther: Bool)>((nil, false))
     private let turn = DispatchSemaphore(value: 0)
     private let forget: @Sendable () -> Void
 
     init(_ forget: @escaping @Sendable () -> Void) { self.forget = forget }
 
-    func come(_ socket: WorkerSocket) {
-        came.withLock { $0 = socket }
+    /// Nil: it is of another version.
+    func come(_ socket: WorkerSocket?) {
+        came.withLock { $0 = (socket, socket == nil) }
         turn.signal()
     }
+
+    var metOtherVersion: Bool { came.withLock { $0.isOther } }
 
     func accept() -> WorkerSocket? {
         turn.wait()
         // Whoever asks again gets the same answer.
         turn.signal()
-        return came.withLock { $0 }
+        return came.withLock { $0.socket }
     }
 
     func shut() {
@@ -147,6 +150,11 @@ protocol WorkerListener: Sendable {
     /// Waits for it; nil once this is shut.
     func accept() -> WorkerSocket?
     func shut()
+    /// Whether what came was of another version than this server, and so was not let in.
+    var metOtherVersion: Bool { get }
 }
 
-extension WorkerSocket: WorkerListener {}
+extension WorkerSocket: WorkerListener {
+    /// It says so itself, later.
+    var metOtherVersion: Bool { false }
+}

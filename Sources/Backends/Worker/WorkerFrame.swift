@@ -6,7 +6,7 @@ enum WorkerFrame: Sendable {
     /// Kill a run, if it is still under way.
     case interrupt(number: UInt32)
     /// Let everybody read and write what stands at `/pfs`: whoever wants to has another user.
-    case openFiles(number: UInt32)
+    case openFiles
 
     // MARK: From the worker
     /// It is ready. Sent once, before all else.
@@ -16,7 +16,7 @@ enum WorkerFrame: Sendable {
     case ended(number: UInt32, status: Int32)
     /// A run could not be started.
     case refused(number: UInt32, reason: String)
-    case filesOpen(number: UInt32)
+    case filesOpen
 
     /// Between a server and a far worker's sidecar.
     case far(FarFrame)
@@ -56,8 +56,8 @@ enum WorkerFrame: Sendable {
         case .refused(let number, let reason):
             writer.begin(Self.refusedKind, number)
             writer.put(Array(reason.utf8))
-        case .openFiles(let number): writer.begin(Self.openFilesKind, number)
-        case .filesOpen(let number): writer.begin(Self.filesOpenKind, number)
+        case .openFiles: writer.begin(Self.openFilesKind, 0)
+        case .filesOpen: writer.begin(Self.filesOpenKind, 0)
         case .far(let frame): frame.put(into: &writer)
         }
         return writer.finish()
@@ -87,8 +87,8 @@ enum WorkerFrame: Sendable {
         case Self.refusedKind:
             guard let reason = reader.bytes() else { return nil }
             self = .refused(number: number, reason: String(decoding: reason, as: UTF8.self))
-        case Self.openFilesKind: self = .openFiles(number: number)
-        case Self.filesOpenKind: self = .filesOpen(number: number)
+        case Self.openFilesKind: self = .openFiles
+        case Self.filesOpenKind: self = .filesOpen
         default:
             guard let frame = FarFrame(kind: kind, number: number, &reader) else { return nil }
             self = .far(frame)

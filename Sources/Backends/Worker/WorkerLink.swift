@@ -113,20 +113,15 @@ final class WorkerLink: Worker {
 
     private func hear(_ greeting: CheckedContinuation<Greeting, Never>) {
         var greeting: CheckedContinuation<Greeting, Never>? = greeting
-        var frames = WorkerFrames()
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
         var streams = (LineSplitter(), LineSplitter())
-        while !frames.isBroken {
-            let bytes = socket.receive(into: &buffer)
-            if bytes.isEmpty { break }
-            for frame in frames.take(bytes) {
-                if case .hello(let version) = frame {
-                    greeting?.resume(returning: version == WorkerFrame.version ? .ready : .otherVersion)
-                    greeting = nil
-                } else {
-                    take(frame, &streams)
-                }
+        socket.hear { frame in
+            if case .hello(let version) = frame {
+                greeting?.resume(returning: version == WorkerFrame.version ? .ready : .otherVersion)
+                greeting = nil
+            } else {
+                take(frame, &streams)
             }
+            return true
         }
         let waiter = state.withLock { state in
             state.isGone = true

@@ -97,9 +97,9 @@ struct WorkerLoop {
             case .run(let number, let command, let variables, let folder, let input):
                 begin(number, command: command, variables: variables, folder: folder, input: input)
             case .interrupt(let number): if code?.number == number { code?.kill() }
-            case .openFiles(let number):
+            case .openFiles:
                 PfsOpening.open("/pfs")
-                _ = socket.send(.filesOpen(number: number))
+                _ = socket.send(.filesOpen)
             default: return false
             }
         }

@@ -87,6 +87,17 @@ final class WorkerSocket: Sendable {
         return buffer[..<max(0, count)]
     }
 
+    /// Hands on each frame that comes, until the end, what is no frame, or until `body` gives false.
+    func hear(_ body: (WorkerFrame) -> Bool) {
+        var frames = WorkerFrames()
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        while !frames.isBroken {
+            let bytes = receive(into: &buffer)
+            if bytes.isEmpty { return }
+            for frame in frames.take(bytes) { if !body(frame) { return } }
+        }
+    }
+
     /// Ends what both sides wait for.
     func shut() { spile_shut(number) }
 }

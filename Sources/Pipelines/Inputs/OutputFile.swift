@@ -9,8 +9,8 @@ import Core
 /// A file that a program left in `/pfs/out`.
 package struct OutputFile: Sendable, Equatable {
     package enum Source: Sendable, Equatable {
-        /// A file of this machine, with as many bytes.
-        case local(String, size: UInt64)
+        /// A file of this machine.
+        case local(String)
         /// The file at `path` of the commit of the input of that name, untouched by the program: it can be copied by
         /// pointer. Lazy and empty files have their whole content there.
         case input(name: String, path: String)
@@ -26,7 +26,7 @@ package struct OutputFile: Sendable, Equatable {
     /// `failedPrecondition` if it cannot be read or is not what it was. `root`: the folder that it has to lie in, links
     /// on the way there or not, where the program may run still and may read less than the server.
     package func readLocal(within root: String? = nil, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        guard case .local(let name, _) = source else { preconditionFailure("\(path) is a file of an input") }
+        guard case .local(let name) = source else { preconditionFailure("\(path) is a file of an input") }
         guard let file = LocalFile(name, O_RDONLY), file.status?.isRegular == true else {
             throw LocalFile.fault("read", name)
         }

@@ -131,7 +131,7 @@ struct OutputWalk {
     private func found(_ place: String, _ info: stat, _ path: String) throws -> Found? {
         if info.isFolder { return .folder(place) }
         if let input = input(place, info) { return .file(input) }
-        if info.isRegular { return .file(.local(view.local(place), size: UInt64(info.st_size))) }
+        if info.isRegular { return .file(.local(view.local(place))) }
         if info.isFIFO { return nil }
         throw Self.refusal(path, "is neither a file nor a folder")
     }
@@ -161,7 +161,7 @@ struct OutputWalk {
         guard let info = LocalFile.status(file), info.isRegular else {
             throw Self.refusal(path, "is a link to \(target), which is no file")
         }
-        return .local(file, size: UInt64(info.st_size))
+        return .local(file)
     }
 
     private static func validated(_ path: String) throws -> String {

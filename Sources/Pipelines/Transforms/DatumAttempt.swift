@@ -76,10 +76,9 @@ struct DatumAttempt: Sendable {
 
     private func files(_ order: LaunchOrder, into output: JobOutput) async throws -> any DatumFiles {
         if job.pool?.place == .far {
-            // What the pod tells of itself, the server does not know.
-            let variables = order.environment.filter { !FarVariables.names.contains($0.name) }
             return FarFiles(
-                inputs, variables: variables, of: datum.id, into: output, clock: job.context.world.clock)
+                inputs, variables: job.told(order.environment), of: datum.id, into: output,
+                clock: job.context.world.clock)
         }
         let folder = try await PfsFolder.lay(
             inputs, variables: order.environment, at: job.context.freshFolder(),

@@ -122,10 +122,8 @@ struct SeatedCode: DatumCode {
         let paths: [String]
         do { paths = try await seat.keep(order.files, of: job.plan.epoch) } catch { throw UnfitSeat(error: error) }
         let places = Dictionary(zip(order.files.map(\.path), paths), uniquingKeysWith: { $1 })
-        var own = job.variables(variables, port: port)
-        if case .far = seat.place { own.removeAll { FarVariables.names.contains($0.name) } }
         self.variables =
-            own
+            job.told(job.variables(variables, port: port))
             + order.fileVariables.compactMap { file in places[file.path].map { (file.name, $0) } }
     }
 

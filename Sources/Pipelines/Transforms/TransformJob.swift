@@ -36,6 +36,11 @@ struct TransformJob: Sendable {
         plan(datum, port).fixedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// Without what a far worker's launch tells of itself, which the server does not know.
+    func told(_ variables: [(name: String, value: String)]) -> [(name: String, value: String)] {
+        pool?.place == .far ? variables.filter { !FarVariables.names.contains($0.name) } : variables
+    }
+
     /// `port`: where batching code asks for its datums.
     private func plan(_ variables: [String: String], _ port: Int?) -> LaunchPlan {
         var plan = plan

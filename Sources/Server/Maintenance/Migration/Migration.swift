@@ -120,7 +120,7 @@ package struct Migration: Sendable {
                 .failedPrecondition, "\(from.data) is the old data folder and the new one",
                 remedy: "name another with --to-data: segments that stay on one file system take no room twice")
         }
-        if from.store == to.store, from.store != .folder {
+        if let old = from.store.location, let new = to.store.location, (old.bucket, old.key) == (new.bucket, new.key) {
             throw SpileError(
                 .failedPrecondition, "\(from.store.shown) is the old store and the new one",
                 remedy: "name another bucket, or another prefix")
