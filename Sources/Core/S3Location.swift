@@ -13,6 +13,9 @@ package struct S3Location: Sendable, Equatable {
         self.region = region
     }
 
+    /// What the keys of all that is below it as in a folder begin with: empty, or with a slash at its end.
+    package var prefix: String { key.isEmpty || FilePath.endsInSeparator(key) ? key : key + "/" }
+
     /// Reads a URL whose bytes outside of plain text are written as `%XX`, `?` and `#` of a key among them.
     ///
     /// Throws `invalidArgument` for one of another scheme, without a bucket, or with more than that.

@@ -1,8 +1,8 @@
 import Core
 import Synchronization
 
-/// Two that have to agree: the one is asked for when the other is had, by all servers in the same order. Whoever has the
-/// first and does not get the second in time gives the first back for a while, so that others may try.
+/// Two that have to agree: the one is asked for when the other is had, by all servers in the same order. Whoever has
+/// the first and does not get the second in time gives the first back for a while, so that others may try.
 final class JointLeadership: Leadership {
     private let first: any Leadership
     private let second: any Leadership

@@ -17,8 +17,7 @@ package enum StorePlace: Sendable, Equatable {
             return
         }
         let place = try S3Location(text)
-        let slash = place.key.isEmpty || FilePath.endsInSeparator(place.key) ? "" : "/"
-        self = .bucket(S3Location(bucket: place.bucket, key: place.key + slash, region: place.region))
+        self = .bucket(S3Location(bucket: place.bucket, key: place.prefix, region: place.region))
     }
 
     /// What no URL may name; nil for a store in a folder.

@@ -80,4 +80,23 @@ import Testing
         try Data().write(to: URL(fileURLWithPath: segments + "/0000000000000001.seg"))
         #expect(refusal { try open("p") }?.message == "data folder \(scene.folder)/data has a store of its own")
     }
+
+    @Test func `what stands below the prefix and is not what it should be is told and left as it is`() throws {
+        scene.bucket.set("p/catalog", [UInt8](repeating: 1, count: 70 << 10))
+        let error = #expect(throws: SpileError.self) { try open("p") }
+        #expect(error?.code == .dataLoss)
+        #expect(error?.message.contains("has 71680 bytes, which is more than it can have") == true)
+        #expect(scene.bucket["p/catalog"]?.bytes.count == 70 << 10)
+    }
+
+    @Test func `the key of content is made once, and a setting that is none is not replaced`() throws {
+        let key = try ContentURLs.key(of: catalog, SeededRandomness(seed: 1))
+        #expect(key.count == 32)
+        #expect(try ContentURLs.key(of: catalog, SeededRandomness(seed: 2)) == key)
+        try catalog.write { try $0.setSetting("content_url_key", to: "abc") }
+        let error = #expect(throws: SpileError.self) {
+            _ = try ContentURLs.key(of: catalog, SeededRandomness(seed: 3))
+        }
+        #expect(error?.code == .dataLoss && error?.message == "the catalog's setting content_url_key is no key")
+    }
 }

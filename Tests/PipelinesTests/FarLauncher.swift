@@ -1,5 +1,6 @@
 import Backends
 import Core
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -31,7 +32,7 @@ final class FarLauncher: Launcher {
             try FileManager.default.createDirectory(atPath: folder + "/pfs", withIntermediateDirectories: true)
             let (files, ports) = (try SidecarStage(folder: folder), ports)
             let sidecar = try await onOwnThread { try Sidecar(place, files: files, ports: ports) }
-            Task { await sidecar.run() }
+            Task(executorPreference: OwnThread()) { await sidecar.run() }
         }
         return try await inner.start(order)
     }
@@ -43,6 +44,16 @@ final class FarLauncher: Launcher {
     func isAlive(_ handle: LaunchHandle) async -> Bool { await inner.isAlive(handle) }
     func stop(_ handle: LaunchHandle, grace: Double) async { await inner.stop(handle, grace: grace) }
     func endLeftovers(grace: Double) async { await inner.endLeftovers(grace: grace) }
+}
+
+/// Where tasks run that block: the tests' own have few threads, and may be what such a one waits for.
+private final class OwnThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "sidecar")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
 }
 
 /// Ports that are none: whoever opened one is asked here.

@@ -61,8 +61,4 @@ final class KubernetesCluster: Sendable {
         }
         return names
     }
-
-    private struct Chance: Randomness {
-        func next() -> UInt64 { .random(in: .min ... .max) }
-    }
 }

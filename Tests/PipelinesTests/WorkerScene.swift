@@ -3,6 +3,7 @@ import Core
 import Foundation
 import Logging
 import Simulation
+import TestHelpers
 import Testing
 
 /// A worker of a launcher that has run nothing yet, and what its code printed.
@@ -45,11 +46,7 @@ final class WorkerScene: Sendable {
     }
 
     static func host(_ launcher: any Launcher, door: WorkerDoor? = nil) -> LaunchedWorkers {
-        LaunchedWorkers(launcher: launcher, door: door, randomness: SystemChance())
-    }
-
-    private struct SystemChance: Randomness {
-        func next() -> UInt64 { .random(in: .min ... .max) }
+        LaunchedWorkers(launcher: launcher, door: door, randomness: Chance())
     }
 
     var pfs: String { folder.path + "/pfs" }

@@ -59,8 +59,7 @@ package struct S3Egress: EgressTarget {
     /// `a/b` below `out` and below `out/` is `out/a/b`.
     static func key(of path: String, below location: S3Location) throws -> String {
         let relative = path.drop { $0 == "/" }
-        let joint = location.key.isEmpty || FilePath.endsInSeparator(location.key) ? "" : "/"
-        let key = location.key + joint + relative
+        let key = location.prefix + relative
         guard key.utf8.count <= S3Location.mostKey else {
             throw SpileError.invalid(
                 "\(path) would get a key of \(key.utf8.count) bytes, and S3 allows \(S3Location.mostKey)",
